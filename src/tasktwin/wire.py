@@ -30,12 +30,7 @@ def loads(raw: bytes) -> Json:
 def depth(value: Json) -> int:
     """How deep lists and objects are nested: 0 for a scalar, 1 for ``[]``."""
     level, layer = 0, [value]
-    while layer:
-        layer = [
-            inner
-            for outer in layer
-            if isinstance(outer, (list, dict))
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ] if (nested := any(isinstance(v, (list, dict)) for v in layer)) else []
-        level += nested
+    while layer := [inner for inner in layer if isinstance(inner, (list, dict))]:
+        level += 1
+        layer = [inner for outer in layer for inner in (outer.values() if isinstance(outer, dict) else outer)]
     return level
