@@ -1,0 +1,111 @@
+"""Conditions on a row, compiled once: who sees it, who plays which role, what a list keeps.
+
+A condition is a mapping, all of whose lines must hold, or a list of such mappings, one of which must. A line is
+``field: wanted`` or ``$expression: wanted``; ``wanted`` is a value, an expression, a list (any of them),
+``{not: wanted}``, ``{set: true|false}`` (is it there and not null) or ``{contains: text}`` (in any case).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tasktwin.behaviour.expression import Reader, Scope, compile_expression, compile_template, is_expression
+from tasktwin.errors import DataError, Problem
+from tasktwin.state import Row
+from tasktwin.wire import Json
+
+Test: TypeAlias = Callable[[Scope, Row], bool]
+Wanted: TypeAlias = Callable[[Scope, Json], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A compiled condition, taken apart by what can answer each line.
+
+    ``guards`` do not look at the row, ``equal`` an index can answer, ``rest`` must be tried on each row.
+    ``alternatives`` stand for a list of mappings; the other parts are empty then.
+    """
+
+    guards: tuple[Test, ...] = ()
+    equal: tuple[tuple[str, Reader], ...] = ()
+    rest: Test | None = None
+    alternatives: tuple["Condition", ...] = ()
+
+    def holds(self, scope: Scope, row: Row) -> bool:
+        """Whether the row satisfies every line, or one of the alternatives."""
+        if self.alternatives:
+            return any(each.holds(scope, row) for each in self.alternatives)
+        for field, read in self.equal:
+            if row.get(field) != read(scope):
+                return False
+        return self.applies(scope) and (self.rest is None or self.rest(scope, row))
+
+    def applies(self, scope: Scope) -> bool:
+        """Whether the lines hold that do not look at the row."""
+        return all(guard(scope, {}) for guard in self.guards)
+
+
+ALWAYS = Condition()
+
+
+def compile_condition(spec: Json, names: frozenset[str] = frozenset()) -> Condition:
+    """Compile a mapping or a list of mappings. Raises ``DataError`` with a pointer."""
+    if isinstance(spec, list):
+        return Condition(alternatives=tuple(compile_condition(each, names) for each in spec))
+    guards: list[Test] = []
+    equal: list[tuple[str, Reader]] = []
+    tests: list[Test] = []
+    for left, wanted in spec.items():
+        try:
+            if is_expression(left):
+                guards.append(_line(left, _wanted(wanted, names), names))
+            elif isinstance(wanted, (dict, list)):
+                tests.append(_line(left, _wanted(wanted, names), names))
+            else:
+                equal.append((left, compile_template(wanted, names)))
+        except DataError as error:
+            raise DataError(*(problem.moved(f"/{left}") for problem in error.problems)) from None
+    return Condition(tuple(guards), tuple(sorted(equal, key=lambda line: line[0])), _all(tests))
+
+
+def _all(tests: list[Test]) -> Test | None:
+    if len(tests) <= 1:
+        return tests[0] if tests else None
+    return lambda scope, row: all(test(scope, row) for test in tests)
+
+
+def _line(left: str, wanted: Wanted, names: frozenset[str]) -> Test:
+    if is_expression(left):
+        read = compile_expression(left, names)
+        return lambda scope, _row: wanted(scope, read(scope))
+    return lambda scope, row: wanted(scope, row.get(left))
+
+
+def _wanted(spec: Json, names: frozenset[str]) -> Wanted:
+    if isinstance(spec, list):
+        choices = [_wanted(each, names) for each in spec]
+        return lambda scope, value: any(choice(scope, value) for choice in choices)
+    if isinstance(spec, dict):
+        return _operator(spec, names)
+    read = compile_template(spec, names)
+    return lambda scope, value: bool(value == read(scope))
+
+
+def _operator(spec: dict[str, Json], names: frozenset[str]) -> Wanted:
+    match spec:
+        case {"not": inner, **rest} if not rest:
+            wanted = _wanted(inner, names)
+            return lambda scope, value: not wanted(scope, value)
+        case {"set": bool(expected), **rest} if not rest:
+            return lambda _scope, value: (value is not None) is expected
+        case {"contains": inner, **rest} if not rest:
+            read = compile_template(inner, names)
+            return lambda scope, value: contains(value, read(scope))
+    raise DataError(Problem(f"{spec!r} is no condition", hint="Use a value, a list, {not: …}, {set: true} or {contains: …}."))
+
+
+def contains(value: Json, part: Json) -> bool:
+    """Whether a text holds another in any case, or a list holds an item."""
+    if isinstance(value, str) and isinstance(part, str):
+        return part.casefold() in value.casefold()
+    return isinstance(value, list) and part in value

@@ -1,0 +1,85 @@
+"""Seeds: the rows a world begins with, written out or made by a rule from the world's seed number."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tasktwin.behaviour.expression import Reader, Scope, compile_template
+from tasktwin.behaviour.rules import Collection
+from tasktwin.behaviour.world import World
+from tasktwin.errors import DataError, Problem
+from tasktwin.state import Chance, format_instant, parse_instant
+from tasktwin.wire import Json
+
+UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+MOST_ROWS = 1_000_000
+
+_DURATION = re.compile(r"(\d{1,9})([smhd])")
+_RELATIVE = re.compile(r"([+-])(\d{1,9})([smhd])")
+
+Maker: TypeAlias = Callable[[Scope, Chance], Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """``repeat`` rows of one collection, each made by ``make``."""
+
+    collection: str
+    make: Maker
+    repeat: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """One named set of rows."""
+
+    name: str
+    about: str
+    batches: tuple[Batch, ...]
+
+
+def parse_duration(text: str) -> int:
+    """``90s``, ``10m``, ``72h``, ``3d`` to microseconds. Raises ``ValueError`` on anything else, and on zero."""
+    found = _DURATION.fullmatch(text)
+    if not found or not int(found[1]):
+        raise ValueError(f"{text!r} is no duration: write 90s, 10m, 72h or 3d")
+    return int(found[1]) * UNITS[found[2]] * 1_000_000
+
+
+def compile_maker(value: Json) -> Maker:
+    """A row as the seeds write it: templates, and ``{$pick: […]}`` or ``{$between: [low, high]}`` drawn from the seed."""
+    match value:
+        case {"$pick": [_, *_] as choices, **rest} if not rest:
+            makers = [compile_maker(each) for each in choices]
+            return lambda scope, chance: chance.pick(makers)(scope, chance)
+        case {"$between": [int(low), int(high)], **rest} if not rest and low <= high:
+            return lambda _scope, chance: low + chance.below(high - low + 1)
+        case dict():
+            if any(key.startswith("$") for key in value):
+                raise DataError(Problem(f"{value!r} makes nothing", hint="Use {$pick: […]} or {$between: [low, high]}."))
+            makers_by_key = {key: compile_maker(each) for key, each in value.items()}
+            return lambda scope, chance: {key: make(scope, chance) for key, make in makers_by_key.items()}
+    read: Reader = compile_template(value)
+    return lambda scope, _chance: read(scope)
+
+
+def sow(world: World, seeds: Seeds) -> None:
+    """Put the rows of the seeds into a world, and start the timers of the states they are in."""
+    for batch in seeds.batches:
+        collection = world.rules.collections[batch.collection]
+        chance = Chance(world.beginning.seed, f"seeds:{seeds.name}:{batch.collection}")
+        for n in range(batch.repeat):
+            fields = batch.make({**world.scope(), "n": n}, chance)
+            row = world.make(collection.name, _dated(fields, collection, world))
+            since = row.get(collection.updated) or row.get(collection.created)
+            world.arm(collection, row, parse_instant(since) if since else world.instant)
+
+
+def _dated(fields: dict[str, Json], collection: Collection, world: World) -> dict[str, Json]:
+    """Times such as ``-2h`` are relative to the world's beginning."""
+    for name in collection.instants & fields.keys():
+        if isinstance(fields[name], str) and (found := _RELATIVE.fullmatch(fields[name])):
+            offset = int(found[1] + found[2]) * UNITS[found[3]] * 1_000_000
+            fields[name] = format_instant(world.instant + offset, world.rules.precision)
+    return fields

@@ -1,0 +1,317 @@
+"""A world: everything a client can observe, and the one place where rows are made, changed and moved."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from tasktwin.behaviour.expression import Scope
+from tasktwin.behaviour.lifecycle import NEW, Transition
+from tasktwin.behaviour.rules import Collection, Rules
+from tasktwin.behaviour.step import Step
+from tasktwin.errors import MisuseError, Refusal
+from tasktwin.state import (
+    Clock,
+    Journal,
+    Row,
+    Snapshot,
+    Store,
+    Timer,
+    format_instant,
+    make_hex,
+    make_uuid,
+)
+from tasktwin.wire import Json
+
+FIRINGS = 1_000_000
+"""So many timers may fire in one advance of the clock; beyond it the data surely holds a loop."""
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """A timer that went off: which row took which transition, and when (instant, µs)."""
+
+    instant: int
+    collection: str
+    row: str
+    transition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """How a world began, so that it can begin again. ``now`` is an instant, or ``None`` for the machine's time."""
+
+    snapshot: Snapshot
+    now: int | None
+    mode: str
+    seeds: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A snapshot that a client took: the rows and all else in the store, and the time it was taken at."""
+
+    snapshot: Snapshot
+    now: int
+
+
+class World:
+    """One independent copy of an API's state. Not thread-safe: one caller at a time."""
+
+    def __init__(self, name: str, rules: Rules, store: Store, beginning: Beginning, journal: Journal) -> None:
+        self.name = name
+        self.rules = rules
+        self.store = store
+        self.beginning = beginning
+        self.journal = journal
+        self.snapshots: dict[str, Saved] = {}
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """Back to the beginning: rows, identifiers, clock, events, timers, journal and counts."""
+        self.store.restore(self.beginning.snapshot)
+        self.clock = Clock(self.beginning.now, self.beginning.mode)
+        self.instant = self.clock.now()
+        self.journal.reset()
+        self.answered: Counter[tuple[str, int]] = Counter()
+        self.taken: Counter[tuple[str, str]] = Counter()
+        self._passed: list[tuple[str, str]] = []
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it or nothing: rows, events, timers, identifiers and what counts as covered."""
+        self.store.begin()
+        try:
+            yield
+        except BaseException:
+            self.store.rollback()
+            self._passed.clear()
+            raise
+        self.store.commit()
+        self.taken.update(self._passed)
+        self._passed.clear()
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Inside a transaction: what a refusal interrupts here is undone, and only that."""
+        mark, passed = self.store.mark(), len(self._passed)
+        try:
+            yield
+        except Refusal:
+            self.store.rollback(mark)
+            del self._passed[passed:]
+            raise
+
+    def save(self) -> Saved:
+        """A snapshot of now."""
+        self.tick()
+        return Saved(self.store.snapshot(), self.instant)
+
+    def restore(self, saved: Saved) -> None:
+        """Back to a snapshot: its rows, events, timers and its time. The journal goes on."""
+        self.store.restore(saved.snapshot)
+        self.clock = Clock(saved.now, self.clock.mode)
+        self.instant = saved.now
+
+    def scope(self) -> Scope:
+        """What every expression sees: the time, and how it is written."""
+        return {"now": self.instant, "precision": self.rules.precision}
+
+    def tick(self) -> None:
+        """Let the world's time be now: timers that are due fire first, each at its own instant."""
+        now = self.clock.now()
+        due = self.store.next_due()
+        if due is not None and due <= now:
+            self.settle(now)
+        self.instant = now
+
+    def settle(self, now: int) -> list[Fired]:
+        """Fire the timers due until ``now``, in order. Raises ``MisuseError`` when they never end."""
+        fired: list[Fired] = []
+        for _ in range(FIRINGS):
+            timer = self.store.pop_due(now)
+            if timer is None:
+                break
+            self.instant = max(self.instant, timer.due)
+            if one := self._fire_timer(timer):
+                fired.append(one)
+        else:
+            raise MisuseError(f"more than {FIRINGS} timers are due: advance the clock in smaller steps")
+        self.instant = now
+        return fired
+
+    def advance(self, seconds: float) -> list[Fired]:
+        """Move the clock forward and fire what falls due on the way. Raises ``MisuseError`` on a negative number."""
+        if seconds < 0:
+            raise MisuseError("the clock only moves forward: reset the world to go back")
+        self.clock.advance(round(seconds * 1_000_000))
+        return self.settle(self.clock.now())
+
+    def read(self, collection: str, key: str) -> Row | None:
+        """A row as it is kept, or ``None``."""
+        return self.store.get(collection, key)
+
+    def trigger(self, name: str, key: str, collection: str = "") -> Row:
+        """Fire a transition that is not an API call. Raises ``MisuseError`` if unknown, ``Refusal`` if not allowed now."""
+        owners = [each for each in self.rules.lifecycles.values() if name in each.by_trigger]
+        owners = [each for each in owners if collection in ("", each.collection)]
+        if len(owners) != 1:
+            known = sorted({trigger for each in self.rules.lifecycles.values() for trigger in each.by_trigger})
+            what = "stands in several lifecycles: name the collection too" if owners else f"is unknown; known are {known}"
+            raise MisuseError(f"trigger {name!r} {what}")
+        self.tick()
+        row = self.store.get(owners[0].collection, key)
+        if row is None:
+            raise MisuseError(f"there is no {owners[0].collection} {key!r}")
+        with self.transaction():
+            return self.move(owners[0].collection, row, name, self.scope(), {})
+
+    def make(self, name: str, fields: dict[str, Json]) -> Row:
+        """Put a new row: its identifier, time stamps and defaults come from here. Unknown fields are dropped."""
+        collection = self.rules.collections[name]
+        row = {key: fields.get(key, default) for key, default in collection.blank.items()}
+        if row.get(collection.id_field) is None:
+            row[collection.id_field] = self.new_id(collection)
+        for stamp in (collection.created, collection.updated):
+            if stamp and row.get(stamp) is None:
+                row[stamp] = self.now()
+        _canonical(row, collection)
+        self.store.put(name, str(row[collection.id_field]), row)
+        return row
+
+    def change(self, name: str, row: Row, **fields: Json) -> Row:
+        """Replace a row by one with these fields changed, stamped now."""
+        collection = self.rules.collections[name]
+        changed = {**row, **fields}
+        if collection.updated and collection.updated not in fields:
+            changed[collection.updated] = self.now()
+        _canonical(changed, collection)
+        self.store.put(name, str(row[collection.id_field]), changed)
+        return changed
+
+    def now(self) -> str:
+        """The world's time as the provider writes it."""
+        return format_instant(self.instant, self.rules.precision)
+
+    def new_id(self, collection: Collection) -> Json:
+        """The next identifier of a collection: the same seed and sequence give the same identifiers."""
+        if collection.make_id == "number":
+            return self.store.number(f"id:{collection.name}")
+        make = make_hex if collection.make_id == "hex" else make_uuid
+        return make(self.beginning.seed, self.store.number("id"))
+
+    def plays(self, scope: Scope, collection: Collection, row: Row, roles: tuple[str, ...]) -> bool:
+        """Whether the caller has one of these roles towards the row; no roles: anybody has."""
+        return not roles or any(collection.roles[role].holds(scope, row) for role in roles)
+
+    def choose(self, scope: Scope, collection: Collection, row: Row | None, ways: tuple[Transition, ...]) -> Transition:
+        """The way that this caller may take from this row's state. Raises ``Refusal``: first for the role, then for the state."""
+        allowed = [way for way in ways if self.plays(scope, collection, row or {}, way.only)]
+        if not allowed:
+            raise Refusal("forbidden", f"only {' or '.join(ways[0].only)} may do this")
+        lifecycle = collection.lifecycle
+        state = NEW if row is None or lifecycle is None else row.get(lifecycle.field)
+        for way in allowed:
+            if state in way.sources:
+                return way
+        raise Refusal(allowed[0].refuse, f"{collection.name} is {state}; {allowed[0].name} needs {' or '.join(allowed[0].sources)}")
+
+    def enter(self, scope: Scope, collection: Collection, way: Transition, before: Row | None, row: Row) -> Row:
+        """Arrive with a row that was just written in its new state: run the effects, leave an event, arm the timer.
+
+        When an effect refuses and the transition has a fallback for that, this effect is undone, the row goes to the
+        fallback's state instead, and ``scope["refusal"]`` tells what to answer.
+        """
+        missing = [name for name in way.requires if row.get(name) is None]
+        if missing:
+            raise Refusal("invalid", f"{', '.join(missing)} must be set")
+        step = Step(self, scope, collection.name, row, before, way)
+        for effect in way.effects:
+            try:
+                with self.savepoint():
+                    self.rules.effects[effect](step)
+            except Refusal as refusal:
+                self._fall_back(scope, collection, way, step, refusal)
+                break
+        self._arrive(collection, way, before, step.row)
+        return step.row
+
+    def move(self, name: str, row: Row, trigger: str, scope: Scope, fields: dict[str, Json]) -> Row:
+        """Send a row through the transition that a trigger causes. Raises ``Refusal`` if its state forbids it."""
+        collection = self.rules.collections[name]
+        ways = collection.lifecycle.by_trigger.get(trigger, ()) if collection.lifecycle else ()
+        if not ways:
+            raise MisuseError(f"{name} has no trigger {trigger!r}")
+        return self.pass_on(scope, collection, self.choose(scope, collection, row, ways), row, fields)
+
+    def pass_on(self, scope: Scope, collection: Collection, way: Transition, row: Row, fields: dict[str, Json]) -> Row:
+        """Take a transition with an existing row, whose ``fields`` change on the way."""
+        scope = {**scope, "row": row} if scope.get("row") is not row else scope
+        values = way.values(scope) if way.values else {}
+        lifecycle = collection.lifecycle
+
+        state = {lifecycle.field: way.to} if way.to and lifecycle else {}
+        changed = self.change(collection.name, row, **{**fields, **values, **state})
+        return self.enter(scope, collection, way, row, changed)
+
+    def arm(self, collection: Collection, row: Row, since: int) -> None:
+        """Start the timer of the state that a row is in, or stop the one it had."""
+        lifecycle = collection.lifecycle
+        if lifecycle is None or not lifecycle.timers:
+            return
+        key, way = str(row[collection.id_field]), lifecycle.timers.get(str(row.get(lifecycle.field)))
+        if way is None or way.after is None:
+            self.store.disarm(lifecycle.name, key)
+        else:
+            self.store.arm(Timer(since + way.after, lifecycle.name, key, way.name))
+
+    def _arrive(self, collection: Collection, way: Transition, before: Row | None, row: Row) -> None:
+        lifecycle = collection.lifecycle
+        if lifecycle is None:
+            return
+        source = before.get(lifecycle.field) if before else NEW
+        self._passed.append((lifecycle.name, way.name))
+        if source != row.get(lifecycle.field):
+            self.arm(collection, row, self.instant)
+        data = {"from": source, "to": row.get(lifecycle.field), "row": row}
+        self.store.append(f"{collection.name}:{row[collection.id_field]}", self.instant, way.name, data)
+
+    def _fall_back(self, scope: Scope, collection: Collection, way: Transition, step: Step, refusal: Refusal) -> None:
+        for each in way.otherwise:
+            if each.kind == refusal.kind and self.plays(scope, collection, step.before or {}, each.only):
+                if collection.lifecycle:
+                    step.row = self.store.get(collection.name, str(step.row[collection.id_field])) or step.row
+                    step.set(**{collection.lifecycle.field: each.to})
+                scope["refusal"] = Refusal(each.answer, refusal.detail, data=step.row)
+                return
+        raise refusal
+
+    def _fire_timer(self, timer: Timer) -> Fired | None:
+        if not timer.lifecycle:
+            self.store.delete(timer.name, timer.row)
+            return None
+        lifecycle = self.rules.lifecycles[timer.lifecycle]
+        collection, way = self.rules.collections[lifecycle.collection], lifecycle.transitions[timer.name]
+        row = self.store.get(collection.name, timer.row)
+        if row is None or row.get(lifecycle.field) not in way.sources:
+            return None
+        try:
+            with self.transaction():
+                self.pass_on(self.scope(), collection, way, row, {})
+        except Refusal as refusal:
+            data = {"refused": str(refusal), "transition": way.name}
+            self.store.append(f"{collection.name}:{timer.row}", self.instant, "timer-refused", data)
+            return None
+        return Fired(self.instant, collection.name, timer.row, way.name)
+
+
+def _canonical(row: Row, collection: Collection) -> None:
+    """Decimals are kept as text with a fixed number of places, however the client wrote them."""
+    for name, places in collection.decimals.items():
+        value = row.get(name)
+        if value is not None:
+            try:
+                row[name] = f"{Decimal(str(value)):.{places}f}"
+            except InvalidOperation:
+                raise Refusal("invalid", f"{name} must be a decimal number") from None

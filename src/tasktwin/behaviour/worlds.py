@@ -1,0 +1,136 @@
+"""All the worlds of one served API: made on demand, forked, evicted when idle, limited in number."""
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from tasktwin.behaviour.rules import Rules
+from tasktwin.behaviour.seed import Seeds, sow
+from tasktwin.behaviour.world import Beginning, Saved, World
+from tasktwin.errors import MisuseError
+from tasktwin.state import Journal, MemoryStore, Store, elapsed
+
+DEFAULT = "default"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+BASE_AGE = 600.0
+"""Seconds for which rows with times relative to the beginning serve further worlds before they are made afresh."""
+MOST_BASES = 16
+MOST_SNAPSHOTS = 100
+
+
+class TooManyWorldsError(MisuseError):
+    """No further world fits, and none has been idle long enough to make room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How worlds begin when nothing else is said. ``now`` is an instant or ``None`` for the machine's time."""
+
+    seeds: str = DEFAULT
+    seed: int = 0
+    now: int | None = None
+    mode: str = "real"
+    journal: int = 1_000
+    limit: int = 10_000
+    idle: float = 3_600.0
+
+
+class Worlds:
+    """The worlds by name. ``idle`` seconds after its last use a world may be evicted, the default one never."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        seeds: Mapping[str, Seeds],
+        plan: Plan | None = None,
+        new_store: Callable[[], Store] = MemoryStore,
+    ) -> None:
+        self.rules = rules
+        self.seeds = seeds
+        self.plan = plan or Plan()
+        self.new_store = new_store
+        self._worlds: OrderedDict[str, World] = OrderedDict()
+        self._used: dict[str, float] = {}
+        self._bases: OrderedDict[tuple[str, int, int | None, str], tuple[float, Beginning]] = OrderedDict()
+
+    def __iter__(self) -> Iterator[World]:
+        """The worlds, least recently used first."""
+        return iter(list(self._worlds.values()))
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._worlds)
+
+    def get(self, name: str = DEFAULT) -> World:
+        """The world of this name, made if need be. Raises ``MisuseError`` on a bad name or when no room is left."""
+        world = self._worlds.get(name)
+        if world is None:
+            return self.create(name)
+        self._worlds.move_to_end(name)
+        self._used[name] = elapsed()
+        return world
+
+    def find(self, name: str) -> World | None:
+        """The world of this name if there is one; this does not count as a use."""
+        return self._worlds.get(name)
+
+    def create(
+        self,
+        name: str,
+        seeds: str | None = None,
+        seed: int | None = None,
+        now: int | None = None,
+        mode: str | None = None,
+        origin: Saved | None = None,
+    ) -> World:
+        """Make a world, from seeds or from a snapshot. Raises ``MisuseError`` when it exists or cannot be made."""
+        if not NAME.fullmatch(name):
+            raise MisuseError(f"{name[:80]!r} is no world's name: use up to 64 letters, digits, '.', '_' and '-'")
+        if name in self._worlds:
+            raise MisuseError(f"the world {name!r} exists already")
+        self._make_room()
+        plan = self.plan
+        seeds, seed = seeds or plan.seeds, plan.seed if seed is None else seed
+        if origin:
+            instant = origin.now if now is None else now
+            beginning = Beginning(origin.snapshot, instant, mode or plan.mode, seeds, seed)
+        else:
+            beginning = self._base(seeds, seed, plan.now if now is None else now, mode or plan.mode)
+        world = World(name, self.rules, self.new_store(), beginning, Journal(plan.journal))
+        self._worlds[name] = world
+        self._used[name] = elapsed()
+        return world
+
+    def delete(self, name: str) -> bool:
+        """Forget a world. Whether there was one."""
+        self._used.pop(name, None)
+        return self._worlds.pop(name, None) is not None
+
+    def _base(self, seeds: str, seed: int, now: int | None, mode: str) -> Beginning:
+        """The beginning that all worlds with these settings share, made at most once in ``BASE_AGE`` seconds."""
+        if seeds not in self.seeds:
+            raise MisuseError(f"there are no seeds {seeds!r}: known are {', '.join(sorted(self.seeds))}")
+        key = (seeds, seed, now, mode)
+        made, beginning = self._bases.get(key, (0.0, None))
+        if beginning is None or (now is None and elapsed() - made > BASE_AGE):
+            empty = Beginning(self.new_store().snapshot(), now, mode, seeds, seed)
+            nursery = World("nursery", self.rules, self.new_store(), empty, Journal(1))
+            sow(nursery, self.seeds[seeds])
+            start = now if now is not None or mode == "real" else nursery.instant
+            beginning = Beginning(nursery.store.snapshot(), start, mode, seeds, seed)
+            self._bases[key] = (elapsed(), beginning)
+            if len(self._bases) > MOST_BASES:
+                self._bases.popitem(last=False)
+        return beginning
+
+    def _make_room(self) -> None:
+        oldest = elapsed() - self.plan.idle
+        for name in list(islice(self._worlds, 4)):
+            if name != DEFAULT and self._used[name] < oldest:
+                self.delete(name)
+        if len(self._worlds) >= self.plan.limit:
+            raise TooManyWorldsError(
+                f"{self.plan.limit} worlds are alive and none has been idle for {self.plan.idle:.0f} s: delete some"
+            )

@@ -1,0 +1,418 @@
+"""From a provider's data to the rules that the engine obeys: every name is resolved here, every mistake told here."""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from tasktwin.behaviour.condition import ALWAYS, Condition, compile_condition
+from tasktwin.behaviour.expression import Reader, compile_expression, compile_template
+from tasktwin.behaviour.lifecycle import NEW, Lifecycle, Otherwise, Provenance, State, Transition
+from tasktwin.behaviour.rules import (
+    ENGINE_KINDS,
+    Binding,
+    Channel,
+    Collection,
+    DemoPrincipal,
+    Effect,
+    ErrorAnswer,
+    ErrorTable,
+    Filter,
+    Idempotency,
+    Join,
+    Look,
+    Method,
+    Need,
+    Paging,
+    Rules,
+    Search,
+    Unique,
+)
+from tasktwin.behaviour.seed import parse_duration
+from tasktwin.contract import Contract, Operation, Schema
+from tasktwin.errors import DataError, Problem
+from tasktwin.provider.yaml_file import did_you_mean
+from tasktwin.wire import Json
+
+T = TypeVar("T")
+Data = Mapping[str, Any]
+
+UNTOLD = Provenance("assumed", "the data does not say")
+PROBLEM_SHAPE = {"type": "about:blank", "title": "$error#/kind", "status": "$error#/status", "detail": "$error#/detail"}
+
+
+def parse_provenance(text: str | None) -> Provenance:
+    """``stated TAG``, ``observed TAG`` or ``assumed: why``."""
+    if text is None:
+        return UNTOLD
+    kind, _, note = text.partition(" ")
+    return Provenance(kind.rstrip(":"), note)
+
+
+class Builder:
+    """Builds the rules of one provider. Problems are collected, so that all are told at once."""
+
+    def __init__(self, data: Data, contract: Contract, effects: Mapping[str, Effect]) -> None:
+        self.data = data
+        self.contract = contract
+        self.effects = effects
+        self.problems: list[Problem] = []
+        self.names = frozenset(
+            need["as"] for operation in data.get("operations", {}).values() for need in operation.get("needs", ())
+        )
+        self.kinds: dict[str, Json] = dict(data.get("errors", {}).get("kinds", {}))
+        self.collections: dict[str, Collection] = {}
+
+    def build(self) -> Rules:
+        """The rules. Raises ``DataError`` with all problems found."""
+        data = self.data
+        lifecycles = dict(self._each("lifecycles", self._lifecycle))
+        by_collection = {each.collection: each for each in lifecycles.values()}
+        for name, spec in data.get("collections", {}).items():
+            with self._at(f"/collections/{name}"):
+                self.collections[name] = self._collection(name, spec, by_collection.get(name))
+        self._known_collections(lifecycles)
+        if self.problems:
+            raise DataError(*self.problems)
+        bindings = dict(self._each("operations", self._binding))
+        channels = tuple(channel for _, channel in self._each("sign_in", self._channel))
+        rules = Rules(
+            name=data["provider"],
+            title=data["title"],
+            contract=self.contract,
+            collections=self.collections,
+            bindings=bindings,
+            channels=channels,
+            errors=self._errors(),
+            effects=self.effects,
+            wrap=self._template("/wrap", data["wrap"]) if data.get("wrap") is not None else None,
+            idempotency=self._idempotency(data.get("idempotency")),
+            principals={
+                name: DemoPrincipal(name, each["headers"], each["about"]) for name, each in data.get("principals", {}).items()
+            },
+            precision=data.get("time", "seconds"),
+            steps=tuple(data.get("steps", ())),
+            limit=data.get("body_limit", 1_048_576),
+        )
+        if self.problems:
+            raise DataError(*self.problems)
+        return rules
+
+    # ── names ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def _at(self, pointer: str) -> Any:
+        """Problems raised inside are collected, seen from ``pointer``."""
+        try:
+            yield
+        except DataError as error:
+            self.problems.extend(problem.moved(pointer) for problem in error.problems)
+
+    def _each(self, key: str, make: Callable[[str, Data], T]) -> Iterable[tuple[str, T]]:
+        value = self.data.get(key) or {}
+        items = value.items() if isinstance(value, Mapping) else ((str(n), each) for n, each in enumerate(value))
+        for name, spec in items:
+            with self._at(f"/{key}/{name}"):
+                yield name, make(name, spec)
+
+    def _template(self, pointer: str, value: Json, names: Iterable[str] = ()) -> Reader:
+        try:
+            return compile_template(value, self.names | frozenset(names))
+        except DataError as error:
+            raise DataError(*(problem.moved(pointer) for problem in error.problems)) from None
+
+    def _condition(self, pointer: str, value: Json, names: Iterable[str] = ()) -> Condition:
+        try:
+            return compile_condition(value, self.names | frozenset(names))
+        except DataError as error:
+            raise DataError(*(problem.moved(pointer) for problem in error.problems)) from None
+
+    def _known(self, what: str, word: str, known: Iterable[str], pointer: str) -> str:
+        known = list(known)
+        if word not in known:
+            raise DataError(Problem(f"there is no {what} {word!r}", pointer, hint=did_you_mean(word, known)))
+        return word
+
+    def _kind(self, kind: str, pointer: str) -> str:
+        return self._known("kind of error", kind, [*self.kinds, *ENGINE_KINDS], pointer)
+
+    def _operation(self, name: str, pointer: str) -> Operation:
+        return self.contract.operations[self._known("operation", name, self.contract.operations, pointer)]
+
+    def _owner(self, name: str, pointer: str) -> Collection:
+        return self.collections[self._known("collection", name, self.collections, pointer)]
+
+    def _schema(self, name: str, pointer: str) -> Schema:
+        try:
+            return self.contract.schema(name)
+        except KeyError:
+            known = list(self.contract.document.get("components", {}).get("schemas", {}))
+            hint = did_you_mean(name, known)
+            raise DataError(Problem(f"the contract has no component schema {name!r}", pointer, hint=hint)) from None
+
+    def _roles(self, roles: Iterable[str], collection: Collection, pointer: str) -> tuple[str, ...]:
+        return tuple(self._known(f"role of {collection.name}", role, collection.roles, pointer) for role in roles)
+
+    # ── lifecycles and collections ───────────────────────────────────────────────────────────────────────────────
+
+    def _lifecycle(self, name: str, spec: Data) -> Lifecycle:
+        states = {
+            state: State(state, each.get("final", False), parse_provenance(each["provenance"]))
+            for state, each in spec["states"].items()
+        }
+        refuse = self._kind(spec.get("refuse", "conflict"), "/refuse")
+        transitions = {}
+        for label, each in spec["transitions"].items():
+            with self._at(f"/lifecycles/{name}/transitions/{label}"):
+                transitions[label] = self._transition(label, each, states, refuse)
+        lifecycle = Lifecycle(name, spec["collection"], spec["field"], states, transitions)
+        self.problems.extend(lifecycle.problems())
+        return lifecycle
+
+    def _transition(self, name: str, spec: Data, states: Mapping[str, State], refuse: str) -> Transition:
+        sources = (spec["from"],) if isinstance(spec["from"], str) else tuple(spec["from"])
+        for source in sources:
+            self._known("state", source, [*states, NEW], "/from")
+        if "to" in spec:
+            self._known("state", spec["to"], states, "/to")
+        if "operation" in spec:
+            self._operation(spec["operation"], "/operation")
+        for effect in spec.get("effects", ()):
+            self._known("effect", effect, self.effects, "/effects")
+        return Transition(
+            name=name,
+            sources=sources,
+            to=spec.get("to"),
+            provenance=parse_provenance(spec["provenance"]),
+            operation=spec.get("operation"),
+            trigger=spec.get("trigger"),
+            after=self._duration(spec["after"], "/after") if "after" in spec else None,
+            only=tuple(spec.get("only", ())),
+            requires=tuple(spec.get("requires", ())),
+            refuse=self._kind(spec.get("refuse", refuse), "/refuse"),
+            effects=tuple(spec.get("effects", ())),
+            otherwise=tuple(self._otherwise(each, states) for each in spec.get("otherwise", ())),
+            values=self._template("/set", spec["set"]) if "set" in spec else None,
+        )
+
+    def _otherwise(self, spec: Data, states: Mapping[str, State]) -> Otherwise:
+        return Otherwise(
+            kind=self._kind(spec["kind"], "/otherwise/kind"),
+            only=tuple(spec.get("only", ())),
+            to=self._known("state", spec["to"], states, "/otherwise/to"),
+            answer=self._kind(spec["answer"], "/otherwise/answer"),
+            provenance=parse_provenance(spec["provenance"]),
+        )
+
+    def _duration(self, text: str, pointer: str) -> int:
+        try:
+            return parse_duration(text)
+        except ValueError as error:
+            raise DataError(Problem(str(error), pointer)) from None
+
+    def _collection(self, name: str, spec: Data, lifecycle: Lifecycle | None) -> Collection:
+        schema = self._schema(spec["schema"], "/schema") if spec["schema"] else None
+        properties: Mapping[str, Json] = schema.properties if schema else {}
+        formats = {field: _formats(self.contract, each) for field, each in properties.items()}
+        private, joins = spec.get("private", []), spec.get("joins", {})
+        fields = [*properties, *spec.get("fields", ()), *private]
+        identity = spec.get("id", {})
+        key, created, updated = identity.get("field", "id"), spec.get("created", ""), spec.get("updated", "")
+        for pointer, field in (("/id", key), ("/created", created), ("/updated", updated)):
+            if field:
+                self._known(f"field of {name}", field, fields, pointer)
+        locked = {key, created, updated, *spec.get("read_only", ()), *private, *joins}
+        collection = Collection(
+            name=name,
+            schema=schema,
+            properties=properties,
+            id_field=key,
+            make_id=identity.get("make", "uuid"),
+            created=created,
+            updated=updated,
+            private=frozenset(private),
+            decimals={**{field: 2 for field in properties if "decimal" in formats[field]}, **spec.get("decimals", {})},
+            visible=self._condition("/visible", spec["visible"]) if "visible" in spec else ALWAYS,
+            roles={role: self._condition(f"/roles/{role}", each) for role, each in spec.get("roles", {}).items()},
+            joins=tuple(self._join(field, each) for field, each in joins.items()),
+            lifecycle=lifecycle,
+            blank={field: _default(properties.get(field)) for field in fields if field not in joins},
+            writable=frozenset(fields) - locked,
+            instants=frozenset(field for field in properties if "date-time" in formats[field]),
+        )
+        if lifecycle:
+            for way in lifecycle.transitions.values():
+                at = f"/transitions of {lifecycle.name}/{way.name}"
+                self._roles(way.only, collection, at)
+                for each in way.otherwise:
+                    self._roles(each.only, collection, at)
+                for field in way.requires:
+                    self._known(f"field of {name}", field, fields, at)
+        return collection
+
+    def _known_collections(self, lifecycles: Mapping[str, Lifecycle]) -> None:
+        """What names collections before all of them are known is looked at afterwards."""
+        for name, lifecycle in lifecycles.items():
+            with self._at(f"/lifecycles/{name}"):
+                owner = self._owner(lifecycle.collection, "/collection")
+                self._known(f"field of {owner.name}", lifecycle.field, owner.blank, "/field")
+        for name, collection in self.collections.items():
+            for join in collection.joins:
+                with self._at(f"/collections/{name}/joins/{join.field}"):
+                    self._owner(join.collection, "/collection")
+
+    def _join(self, field: str, spec: Data) -> Join:
+        order, descending = parse_order(spec.get("order", ""))
+        at = f"/joins/{field}"
+        where, give = self._condition(f"{at}/where", spec["where"]), self._template(f"{at}/give", spec["give"])
+        return Join(field, spec["collection"], where, order, descending, give, spec.get("else"))
+
+    # ── operations ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _binding(self, name: str, spec: Data) -> Binding:
+        operation = self._operation(name, "")
+        collection = self._owner(spec["collection"], "/collection") if "collection" in spec else None
+        needs = tuple(self._need(n, each) for n, each in enumerate(spec.get("needs", ())))
+        order, descending = parse_order(spec.get("order", ""))
+        if spec.get("effect"):
+            self._known("effect", spec["effect"], self.effects, "/effect")
+        binding = Binding(
+            operation=name,
+            verb=spec["verb"],
+            provenance=parse_provenance(operation.extensions.get("x-provenance")),
+            collection=collection,
+            row=self._template("/row", spec["row"]) if "row" in spec else None,
+            where=self._condition("/where", spec["where"]) if "where" in spec else ALWAYS,
+            needs=needs,
+            only=self._roles(spec.get("only", ()), collection, "/only") if collection else (),
+            forbidden=self._kind(spec.get("forbidden", "forbidden"), "/forbidden"),
+            filters=tuple(Filter(field, self._template(f"/filter/{field}", each)) for field, each in spec.get("filter", {}).items()),
+            search=Search(tuple(spec["search"]["in"]), self._template("/search/for", spec["search"]["for"])) if "search" in spec else None,
+            order=order,
+            descending=descending,
+            paging=self._paging(spec["page"]) if "page" in spec else None,
+            accepts=_accepted(operation, collection),
+            values=self._template("/set", spec["set"]) if "set" in spec else None,
+            copies=(self._known("need", spec["copy"]["from"], [each.name for each in needs], "/copy/from"), tuple(spec["copy"]["fields"])) if "copy" in spec else None,
+            unique=self._unique(spec["unique"]) if "unique" in spec else None,
+            answer=self._template("/answer", spec["answer"]) if "answer" in spec else None,
+            effect=spec.get("effect", ""),
+            shows=self._owner(spec["shows"], "/shows") if "shows" in spec else None,
+            methods={label: self._method(label, each) for label, each in spec.get("methods", {}).items()},
+            rpc_errors={self._kind(kind, "/errors"): (each["code"], each["message"]) for kind, each in spec.get("errors", {}).items()},
+            wrap=spec.get("wrap", True),
+            status=spec.get("status", 0) or operation.success,
+        )
+        self._makes_sense(binding)
+        return binding
+
+    def _makes_sense(self, binding: Binding) -> None:
+        if binding.verb in ("create", "read", "list", "update", "delete", "move") and binding.collection is None:
+            raise DataError(Problem(f"the verb {binding.verb} needs a collection", hint="Add `collection: NAME`."))
+        if binding.verb in ("read", "update", "delete", "move") and binding.row is None:
+            raise DataError(Problem(f"the verb {binding.verb} needs a row", hint="Add `row: $request.path.NAME`."))
+        if binding.verb == "move" and not binding.transitions():
+            raise DataError(Problem("no transition of the collection's lifecycle names this operation"))
+        if binding.verb == "rpc" and not binding.methods:
+            raise DataError(Problem("the verb rpc needs methods"))
+
+    def _need(self, n: int, spec: Data) -> Need:
+        at = f"/needs/{n}"
+        collection = self._owner(spec["collection"], f"{at}/collection")
+        states = collection.lifecycle.states if collection.lifecycle else {}
+        return Need(
+            name=spec["as"],
+            collection=collection,
+            id=self._template(f"{at}/id", spec["id"]),
+            where=self._condition(f"{at}/where", spec["where"]) if "where" in spec else ALWAYS,
+            states=tuple(self._known("state", each, states, f"{at}/in") for each in spec.get("in", ())),
+            only=self._roles(spec.get("only", ()), collection, f"{at}/only"),
+            missing=self._kind(spec.get("missing", "not_found"), f"{at}/missing"),
+            refuse=self._kind(spec.get("refuse", "conflict"), f"{at}/refuse"),
+        )
+
+    def _unique(self, spec: Data) -> Unique:
+        return Unique(self._condition("/unique/where", spec["where"]), self._kind(spec["refuse"], "/unique/refuse"))
+
+    def _paging(self, name: str) -> Paging:
+        spec = self.data.get("paging", {})[self._known("paging", name, self.data.get("paging", {}), "/page")]
+        read = [self._template(f"/{key}", spec[key]) for key in ("start", "size", "answer")]
+        return Paging(spec["style"], *read)
+
+    def _method(self, label: str, spec: Data) -> Method:
+        at = f"/methods/{label}"
+        self._known("bound operation", spec["operation"], self.data["operations"], f"{at}/operation")
+        return Method(
+            operation=spec["operation"],
+            params=self._schema(spec["params"], f"{at}/params") if "params" in spec else None,
+            path=self._template(f"{at}/path", spec.get("path", {})),
+            body=self._template(f"{at}/body", spec.get("body")),
+            result=self._template(f"{at}/result", spec.get("result", "$response.body")),
+            provenance=parse_provenance(spec["provenance"]),
+        )
+
+    # ── sign-in, errors, idempotency ─────────────────────────────────────────────────────────────────────────────
+
+    def _channel(self, _n: str, spec: Data) -> Channel:
+        names = {look["as"] for look in spec["look_ups"]}
+        looks = []
+        for n, look in enumerate(spec["look_ups"]):
+            at = f"/look_ups/{n}"
+            self._known("security scheme", look["scheme"], self.contract.schemes, f"{at}/scheme")
+            self._owner(look["collection"], f"{at}/collection")
+            where = self._condition(f"{at}/where", look["where"], names)
+            looks.append(Look(look["as"], look["scheme"], look["collection"], where, self._kind(look["unknown"], f"{at}/unknown")))
+        principal = self._template("/principal", spec["principal"], names)
+        return Channel(spec["channel"], looks[0].scheme, tuple(looks), principal, parse_provenance(spec["provenance"]))
+
+    def _errors(self) -> ErrorTable:
+        spec = self.data.get("errors", {})
+        answers = {
+            kind: ErrorAnswer(kind, status, {}, compile_template(meaning), UNTOLD)
+            for kind, (status, meaning) in ENGINE_KINDS.items()
+        }
+        for kind, each in self.kinds.items():
+            with self._at(f"/errors/kinds/{kind}"):
+                fields = {key: each[key] for key in ("code", "type") if key in each} | each.get("fields", {})
+                message = self._template("/message", each["message"])
+                answers[kind] = ErrorAnswer(kind, each["status"], fields, message, parse_provenance(each["provenance"]))
+        shape = self._template("/errors/shape", spec.get("shape", PROBLEM_SHAPE))
+        return ErrorTable(answers, shape, spec.get("media", "application/json" if spec else "application/problem+json"))
+
+    def _idempotency(self, spec: Data | None) -> Idempotency | None:
+        if not spec:
+            return None
+        with self._at("/idempotency"):
+            fields = {self._operation(name, "/fields").id: field for name, field in spec.get("fields", {}).items()}
+            keep = self._duration(spec["keep"], "/keep")
+            return Idempotency(spec["header"].lower(), frozenset(spec["methods"]), fields, keep, parse_provenance(spec["provenance"]))
+        return None
+
+
+def parse_order(text: str) -> tuple[str, bool]:
+    """``-field`` to the field and whether it descends; the empty field is the order of creation."""
+    return text.removeprefix("-"), text.startswith("-")
+
+
+def _accepted(operation: Operation, collection: Collection | None) -> frozenset[str]:
+    """The fields that this operation's body may set: writable ones that its own schema names, or all if it names none."""
+    if collection is None:
+        return frozenset()
+    medium = operation.body.content.first_json() if operation.body else None
+    named = medium.schema.properties.keys() if medium and medium.schema else ()
+    return collection.writable & named if named else collection.writable
+
+
+def _formats(contract: Contract, schema: Json, depth: int = 8) -> set[str]:
+    """The formats of a property, looked for through references and anyOf, oneOf, allOf."""
+    if not isinstance(schema, Mapping) or not depth:
+        return set()
+    found = {schema["format"]} if "format" in schema else set()
+    branches = [inner for key in ("anyOf", "oneOf", "allOf") for inner in schema.get(key, ())]
+    reference = schema.get("$ref", "")
+    if reference.startswith("#/components/schemas/"):
+        branches.append(contract.schema(reference.rsplit("/", 1)[1]).resolved)
+    return found.union(*(_formats(contract, inner, depth - 1) for inner in branches))
+
+
+def _default(schema: Json) -> Json:
+    return schema.get("default") if isinstance(schema, Mapping) else None

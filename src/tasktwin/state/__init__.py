@@ -1,0 +1,30 @@
+"""What is: the clock, identifiers, rows, timers, events and the journal of one world."""
+
+from tasktwin.state.clock import EARLIEST, LATEST, Clock, elapsed, format_instant, parse_instant
+from tasktwin.state.ids import Chance, make_hex, make_token, make_uuid
+from tasktwin.state.journal import Entry, Journal, redact
+from tasktwin.state.memory import MemoryStore
+from tasktwin.state.store import Event, Query, Row, Snapshot, Store, Timer
+
+__all__ = [
+    "EARLIEST",
+    "LATEST",
+    "Chance",
+    "Clock",
+    "Entry",
+    "Event",
+    "Journal",
+    "MemoryStore",
+    "Query",
+    "Row",
+    "Snapshot",
+    "Store",
+    "Timer",
+    "elapsed",
+    "format_instant",
+    "make_hex",
+    "make_token",
+    "make_uuid",
+    "parse_instant",
+    "redact",
+]

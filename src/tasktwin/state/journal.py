@@ -1,0 +1,184 @@
+"""What was asked of the twin and what it answered: a bounded ring, newest last."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from itertools import islice
+
+from tasktwin.errors import MisuseError
+from tasktwin.wire import Json
+
+BODY_LIMIT = 64 * 1024
+"""Bytes that the journal keeps of a body, the marker of a cut included."""
+
+_MARKER_ROOM = 64
+
+REDACTED = "[redacted]"
+"""What stands in the journal for a secret."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One exchange.
+
+    ``instant`` is the world's time, ``seconds`` the real duration. ``path`` has the query. ``operation`` is "" when
+    none matched, ``principal`` "" when nobody signed in. ``reason`` is the answer's ``Tasktwin-Reason``.
+    ``number`` counts from 1 and is given by the journal.
+    """
+
+    number: int = 0
+    instant: int
+    world: str
+    method: str
+    path: str
+    operation: str = ""
+    principal: str = ""
+    status: int
+    reason: str = ""
+    seconds: float = 0.0
+    request_headers: tuple[tuple[str, str], ...] = ()
+    request_body: bytes = b""
+    response_headers: tuple[tuple[str, str], ...] = ()
+    response_body: bytes = b""
+    violations: tuple[Json, ...] = ()
+
+
+class Journal:
+    """The last ``limit`` entries. ``dropped`` counts those that gave way to newer ones since the last ``clear``."""
+
+    __slots__ = ("_entries", "_number", "dropped", "limit")
+
+    def __init__(self, limit: int = 1000) -> None:
+        """Begin empty; a limit of 0 keeps nothing. Raises ``MisuseError`` for a negative limit."""
+        if limit < 0:
+            raise MisuseError("a journal's limit is not negative")
+        self.limit = limit
+        self._entries: deque[Entry] = deque(maxlen=limit)
+        self._number = 0
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def record(  # noqa: PLR0913 - an exchange has that many sides
+        self,
+        *,
+        instant: int,
+        world: str,
+        method: str,
+        path: str,
+        status: int,
+        operation: str = "",
+        principal: str = "",
+        reason: str = "",
+        seconds: float = 0.0,
+        request_headers: tuple[tuple[str, str], ...] = (),
+        request_body: bytes = b"",
+        response_headers: tuple[tuple[str, str], ...] = (),
+        response_body: bytes = b"",
+        violations: tuple[Json, ...] = (),
+    ) -> Entry:
+        """Write down an exchange; the entry, as kept, comes back. The arguments are ``Entry``'s fields."""
+        entry = Entry(
+            number=self._number + 1,
+            instant=instant,
+            world=world,
+            method=method,
+            path=path,
+            status=status,
+            operation=operation,
+            principal=principal,
+            reason=reason,
+            seconds=seconds,
+            request_headers=request_headers,
+            request_body=_clip(request_body),
+            response_headers=response_headers,
+            response_body=_clip(response_body),
+            violations=violations,
+        )
+        return self._keep(entry)
+
+    def add(self, entry: Entry) -> Entry:
+        """Write down an exchange made elsewhere, under this journal's next number."""
+        return self._keep(
+            replace(
+                entry,
+                number=self._number + 1,
+                request_body=_clip(entry.request_body),
+                response_body=_clip(entry.response_body),
+            )
+        )
+
+    def entries(
+        self,
+        operation: str | None = None,
+        status: int | str | None = None,
+        since: int | None = None,
+        limit: int | None = None,
+    ) -> list[Entry]:
+        """The entries that match, oldest first.
+
+        ``operation`` is a glob, ``status`` a status or a class such as ``4xx``, ``since`` the number after which to
+        begin. Of more than ``limit`` the oldest are given when reading on ``since`` a number, else the newest.
+        Raises ``MisuseError`` for a status that is neither and for a negative limit.
+        """
+        if limit is not None and limit < 0:
+            raise MisuseError("a limit is not negative")
+        matching = self._matching(operation, status, since)
+        if since is None and limit is not None:
+            return list(deque(matching, maxlen=limit))
+        return list(islice(matching, limit))
+
+    def count(self, operation: str | None = None, status: int | str | None = None, since: int | None = None) -> int:
+        """How many kept entries match."""
+        return sum(1 for _ in self._matching(operation, status, since))
+
+    def clear(self) -> None:
+        """Forget all entries. Numbers go on, so that a reader who resumes misses nothing and sees nothing twice."""
+        self._entries.clear()
+        self.dropped = 0
+
+    def reset(self) -> None:
+        """Forget all entries and number from 1 again."""
+        self.clear()
+        self._number = 0
+
+    def _keep(self, entry: Entry) -> Entry:
+        self._number = entry.number
+        if len(self._entries) == self.limit:
+            self.dropped += 1
+        self._entries.append(entry)
+        return entry
+
+    def _matching(self, operation: str | None, status: int | str | None, since: int | None) -> Iterator[Entry]:
+        statuses = None if status is None else _statuses(status)
+        return (
+            entry
+            for entry in self._entries
+            if (since is None or entry.number > since)
+            and (statuses is None or entry.status in statuses)
+            and (operation is None or fnmatchcase(entry.operation, operation))
+        )
+
+
+def redact(headers: Iterable[tuple[str, str]], secret: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    """The same headers, with the values of those named in ``secret`` (in lower case) replaced."""
+    return tuple([(name, REDACTED if name.lower() in secret else value) for name, value in headers])
+
+
+def _statuses(status: int | str) -> range:
+    text = str(status).lower()
+    if len(text) == 3 and text.isascii():
+        if text.isdecimal():
+            return range(int(text), int(text) + 1)
+        if text[0].isdecimal() and text[1:] == "xx":
+            return range(int(text[0]) * 100, int(text[0]) * 100 + 100)
+    raise MisuseError(f"{text[:20]!r} is neither a status such as 404 nor a class such as 4xx")
+
+
+def _clip(body: bytes) -> bytes:
+    if len(body) <= BODY_LIMIT:
+        return body
+    kept = body[: BODY_LIMIT - _MARKER_ROOM]
+    return kept + b"\n[tasktwin cut %d bytes]" % (len(body) - len(kept))

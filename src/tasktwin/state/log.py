@@ -1,0 +1,118 @@
+"""Events in memory: a numbered log per topic, bounded in length and in topics; copied on write like tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import nsmallest
+from typing import TypeAlias
+
+from tasktwin.state.store import Event
+from tasktwin.wire import Json
+
+Bounds: TypeAlias = tuple[int, int]
+"""How many events a topic keeps, and how many topics keep events; both at least 1."""
+
+
+@dataclass(slots=True)
+class Topic:
+    """The kept events of a topic by number. ``touched`` orders topics by their last write."""
+
+    era: object
+    oldest: int
+    newest: int
+    touched: int
+    events: dict[int, Event]
+
+    def copy(self, era: object) -> "Topic":
+        """A topic of another era that can be changed without changing this one."""
+        return Topic(era, self.oldest, self.newest, self.touched, self.events.copy())
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one append did, for undoing it: the event, what fell out, and when the topic was last written before."""
+
+    event: Event
+    fallen: Sequence[Event]
+    retired: Sequence[tuple[str, Topic]]
+    touched: int
+
+
+class Log:
+    """All topics. ``retired`` ones lost their events to the limit on topics; their numbers go on where they were."""
+
+    __slots__ = ("era", "retired", "topics", "writes")
+
+    def __init__(self, era: object) -> None:
+        self.era = era
+        self.topics: dict[str, Topic] = {}
+        self.retired: dict[str, int] = {}
+        self.writes = 0
+
+    def copy(self, era: object) -> "Log":
+        """A log of another era; its topics are copied when they are written."""
+        twin = Log(era)
+        twin.topics, twin.retired, twin.writes = self.topics.copy(), self.retired.copy(), self.writes
+        return twin
+
+    def append(self, name: str, instant: int, kind: str, data: Json, bounds: Bounds) -> Written:
+        """Write an event and drop what no longer fits: the topic's oldest events, the topics longest not written."""
+        event_limit, topic_limit = bounds
+        topic = self._writable(name)
+        touched = topic.touched
+        self.writes += 1
+        topic.newest += 1
+        event = topic.events[topic.newest] = Event(name, topic.newest, instant, kind, data)
+        topic.touched = self.writes
+        fallen = [topic.events.pop(number) for number in range(topic.oldest, topic.newest - event_limit + 1)]
+        topic.oldest += len(fallen)
+        retired = self._retire(topic_limit) if len(self.topics) > topic_limit else ()
+        return Written(event, fallen, retired, touched)
+
+    def undo(self, written: Written) -> None:
+        """Be as before that append, which must be the last one that was not undone."""
+        for name, topic in written.retired:
+            self.topics[name] = topic
+            del self.retired[name]
+        name = written.event.topic
+        topic = self._writable(name)
+        del topic.events[topic.newest]
+        topic.newest -= 1
+        topic.events.update((event.number, event) for event in written.fallen)
+        topic.oldest -= len(written.fallen)
+        topic.touched = written.touched
+        if not topic.events:
+            del self.topics[name]
+            if topic.newest:
+                self.retired[name] = topic.newest
+
+    def read(self, name: str, after: int, limit: int | None) -> list[Event]:
+        """A slice of a topic; see ``Store.events``."""
+        topic = self.topics.get(name)
+        if topic is None:
+            return []
+        numbers = range(max(after + 1, topic.oldest), topic.newest + 1)
+        return [topic.events[number] for number in numbers[:limit]]
+
+    def bounds(self) -> dict[str, tuple[int, int]]:
+        """The oldest and the newest number of each topic; see ``Store.topics``."""
+        spans = {name: (topic.oldest, topic.newest) for name, topic in self.topics.items()}
+        spans |= {name: (newest + 1, newest) for name, newest in self.retired.items()}
+        return dict(sorted(spans.items()))
+
+    def _writable(self, name: str) -> Topic:
+        topic = self.topics.get(name)
+        if topic is None:
+            newest = self.retired.pop(name, 0)
+            topic = self.topics[name] = Topic(self.era, newest + 1, newest, 0, {})
+        elif topic.era is not self.era:
+            topic = self.topics[name] = topic.copy(self.era)
+        return topic
+
+    def _retire(self, topic_limit: int) -> list[tuple[str, Topic]]:
+        # Several at once, because looking for the longest unwritten costs a scan.
+        surplus = max(1 + topic_limit // 16, len(self.topics) - topic_limit)
+        oldest = nsmallest(surplus, self.topics.items(), key=lambda item: item[1].touched)
+        for name, topic in oldest:
+            del self.topics[name]
+            self.retired[name] = topic.newest
+        return oldest

@@ -1,0 +1,203 @@
+"""The rows of one collection in memory, with indexes made on first use.
+
+Tables are copied on write: one whose ``era`` is not its store's present era belongs to a snapshot too, and is only
+read. Its indexes may still be added to, since an index says nothing that the rows do not; so forks share them.
+"""
+# ruff: noqa: A002 - what names a row is called its id everywhere
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from itertools import islice
+from typing import TypeAlias
+
+from tasktwin.errors import MisuseError
+from tasktwin.state.store import Query, Row
+from tasktwin.wire import Json
+
+Key: TypeAlias = tuple[Json, ...]
+"""What rows of one bucket have in common: their values, made comparable, in the fields that a query fixes."""
+
+Place: TypeAlias = tuple[str, Json, int, str]
+"""Where a row stands in its bucket: type and value of the ordering field, creation sequence, id."""
+
+Shape: TypeAlias = tuple[tuple[str, ...], str]
+"""What an index is for: the fields that a query fixes, and the field that orders."""
+
+_NO_SCALAR = ...  # in a key: arrays and objects, which no query asks for
+
+
+def comparable(value: Json) -> Json:
+    """A value such that hash and equality are JSON's: Python holds True equal to 1, so booleans are wrapped."""
+    if isinstance(value, bool):
+        return (value,)
+    return value if value is None or isinstance(value, (str, int, float)) else _NO_SCALAR
+
+
+def rank(value: Json) -> tuple[str, Json]:
+    """What to sort a value by: its JSON type, then itself. NaN sorts as null, which is how it would be written."""
+    if isinstance(value, str):
+        return "string", value
+    if isinstance(value, bool):
+        return "boolean", value
+    if isinstance(value, (int, float)):
+        return ("number", value) if value == value else ("", 0)  # noqa: PLR0124 - only NaN differs from itself
+    if value is None:
+        return "", 0
+    return ("object" if isinstance(value, dict) else "array"), repr(value)
+
+
+class Index:
+    """Rows in buckets by the values of some fields, each bucket sorted.
+
+    ``owned`` are the buckets that are not shared with an older table; None means all.
+    """
+
+    __slots__ = ("buckets", "fields", "order", "owned", "used")
+
+    def __init__(self, shape: Shape) -> None:
+        self.fields, self.order = shape
+        self.buckets: dict[Key, list[Place]] = {}
+        self.owned: set[Key] | None = None
+        self.used = 0
+
+    def copy(self) -> "Index":
+        """An index that can be changed without changing this one; buckets are copied when they are written."""
+        twin = Index((self.fields, self.order))
+        twin.buckets = self.buckets.copy()
+        twin.owned = set()
+        twin.used = self.used
+        return twin
+
+    def place(self, id: str, row: Row, sequence: int) -> tuple[Key, Place]:
+        """The bucket of a row and its place there."""
+        key = tuple([comparable(row.get(field)) for field in self.fields])
+        kind, value = rank(row.get(self.order)) if self.order else ("", 0)
+        return key, (kind, value, sequence, id)
+
+    def fill(self, rows: dict[str, Row], sequences: dict[str, int]) -> None:
+        """Take in all rows of a table at once."""
+        for id, row in rows.items():  # noqa: A001 - as above
+            key, place = self.place(id, row, sequences[id])
+            self.buckets.setdefault(key, []).append(place)
+        for bucket in self.buckets.values():
+            bucket.sort()
+
+    def add(self, key: Key, place: Place) -> None:
+        """Insert at the right place."""
+        insort(self._writable(key), place)
+
+    def remove(self, key: Key, place: Place) -> None:
+        """Take out. Raises ``MisuseError`` when it is not there, as after a stored row was changed in place."""
+        bucket = self._writable(key)
+        at = bisect_left(bucket, place)
+        if at == len(bucket) or bucket[at][3] != place[3]:
+            raise MisuseError(f"row {place[3]!r} was changed in place after it was stored")
+        del bucket[at]
+        if not bucket:
+            del self.buckets[key]
+            if self.owned is not None:
+                self.owned.discard(key)
+
+    def _writable(self, key: Key) -> list[Place]:
+        bucket = self.buckets.get(key)
+        if bucket is None or (self.owned is not None and key not in self.owned):
+            bucket = self.buckets[key] = [] if bucket is None else bucket.copy()
+            if self.owned is not None:
+                self.owned.add(key)
+        return bucket
+
+
+class Table:
+    """The rows of a collection, their creation sequence, and at most ``index_limit`` indexes."""
+
+    __slots__ = ("created", "era", "indexes", "rows", "sequences", "uses")
+
+    def __init__(self, era: object) -> None:
+        self.era = era
+        self.rows: dict[str, Row] = {}
+        self.sequences: dict[str, int] = {}
+        self.created = 0
+        self.indexes: dict[Shape, Index] = {}
+        self.uses = 0
+
+    def copy(self, era: object) -> "Table":
+        """A table of another era that can be changed without changing this one."""
+        twin = Table(era)
+        twin.rows = self.rows.copy()
+        twin.sequences = self.sequences.copy()
+        twin.created, twin.uses = self.created, self.uses
+        twin.indexes = {shape: index.copy() for shape, index in self.indexes.copy().items()}
+        return twin
+
+    def change(self, id: str, row: Row | None, sequence: int) -> None:
+        """Make this the row of that id and creation sequence; None removes it. Serves writing and undoing alike."""
+        old = self.rows.get(id)
+        was = self.sequences.get(id, 0)
+        for index in self.indexes.values():
+            before = None if old is None else index.place(id, old, was)
+            after = None if row is None else index.place(id, row, sequence)
+            if before == after:
+                continue
+            if before is not None:
+                index.remove(*before)
+            if after is not None:
+                index.add(*after)
+        if row is None:
+            self.rows.pop(id, None)
+            self.sequences.pop(id, None)
+        else:
+            self.rows[id] = row
+            self.sequences[id] = sequence
+
+    def find(self, query: Query, offset: int, limit: int | None, index_limit: int) -> list[Row]:
+        """A page of rows; see ``Store.find``."""
+        bucket = self._bucket(query, index_limit)
+        rows = self.rows
+        if query.keep is None:
+            return [rows[place[3]] for place in _page(bucket, offset, limit, descending=query.descending)]
+        kept = filter(query.keep, self._walk(bucket, descending=query.descending))
+        return list(islice(kept, offset, None if limit is None else offset + limit))
+
+    def count(self, query: Query, index_limit: int) -> int:
+        """How many rows; see ``Store.count``."""
+        bucket = self._bucket(query, index_limit)
+        return len(bucket) if query.keep is None else sum(map(bool, map(query.keep, self._walk(bucket))))
+
+    def _walk(self, bucket: list[Place], *, descending: bool = False) -> Iterator[Row]:
+        return (self.rows[place[3]] for place in (reversed(bucket) if descending else bucket))
+
+    def _bucket(self, query: Query, index_limit: int) -> list[Place]:
+        equal = query.equal
+        index = self._index((tuple([field for field, _ in equal]), query.order), index_limit)
+        return index.buckets.get(tuple([comparable(value) for _, value in equal]), [])
+
+    def _index(self, shape: Shape, index_limit: int) -> Index:
+        index = self.indexes.get(shape)
+        if index is None:
+            index = Index(shape)
+            index.fill(self.rows, self.sequences)
+            while len(self.indexes) >= index_limit:
+                del self.indexes[min(self.indexes, key=lambda known: self.indexes[known].used)]
+            self.indexes[shape] = index
+        self.uses += 1
+        index.used = self.uses
+        return index
+
+
+def check_query(query: Query, offset: int = 0, limit: int | None = None) -> None:
+    """Raise ``MisuseError`` for a page that cannot be, and for a comparison with an array or an object."""
+    if offset < 0 or (limit is not None and limit < 0):
+        raise MisuseError("offset and limit are not negative")
+    for field, value in query.equal:
+        if comparable(value) is _NO_SCALAR:
+            raise MisuseError(f"a query compares {field!r} with a string, a number, a boolean or None only")
+
+
+def _page(bucket: list[Place], offset: int, limit: int | None, *, descending: bool) -> list[Place]:
+    size = len(bucket)
+    end = size if limit is None else min(offset + limit, size)
+    if offset >= end:
+        return []
+    if descending:
+        return bucket[size - end : size - offset][::-1]
+    return bucket[offset:end]

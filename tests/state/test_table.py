@@ -1,0 +1,45 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasktwin.state.store import Query
+from tasktwin.state.table import Table, comparable, rank
+from tasktwin.wire import Json
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2)
+)
+quiet = settings(derandomize=True, deadline=None, database=None)
+
+
+@quiet
+@given(st.lists(VALUES))
+def test_any_values_can_be_sorted_and_hashed(values: list[Json]) -> None:
+    assert len(sorted(map(rank, values))) == len(values)
+    assert len({comparable(value) for value in values}) <= len(values)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [(True, 1), (False, 0), ("1", 1), (None, 0), (None, False), (None, "")], ids=repr
+)
+def test_values_that_json_holds_apart_are_held_apart(one: Json, other: Json) -> None:
+    assert comparable(one) != comparable(other)
+    assert rank(one) != rank(other)
+
+
+def test_a_bucket_that_empties_is_forgotten() -> None:
+    table = Table(era=None)
+    table.change("a", {"n": 1}, 1)
+    assert table.count(Query("task", (("n", 1),)), 64) == 1
+    for n in range(2, 50):
+        table.change("a", {"n": n}, 1)
+    (index,) = table.indexes.values()
+    assert list(index.buckets) == [(49,)]
+
+
+def test_the_index_longest_unused_is_dropped_first() -> None:
+    table = Table(era=None)
+    for order in ("a", "b", "a", "c"):
+        table.find(Query("task", order=order), 0, 1, 2)
+    assert {order for _, order in table.indexes} == {"a", "c"}
