@@ -45,6 +45,17 @@ def test_the_topic_longest_not_written_loses_its_events_but_not_its_number() -> 
     assert store.append("b", 2, "log", None).number == 2
 
 
+def test_a_rollback_makes_a_topic_as_long_unwritten_as_it_was() -> None:
+    store = MemoryStore(topic_limit=2)
+    store.append("a", 1, "log", None)
+    store.append("b", 2, "log", None)
+    store.begin()
+    store.append("a", 3, "log", None)
+    store.rollback()
+    store.append("c", 4, "log", None)
+    assert (numbers(store, "a"), numbers(store, "b")) == ([], [1])
+
+
 def test_a_smaller_store_trims_what_it_restores_when_it_writes() -> None:
     big, small = MemoryStore(), MemoryStore(event_limit=3, topic_limit=1)
     for n in range(10):

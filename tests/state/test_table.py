@@ -28,14 +28,17 @@ def test_values_that_json_holds_apart_are_held_apart(one: Json, other: Json) -> 
     assert rank(one) != rank(other)
 
 
-def test_a_bucket_that_empties_is_forgotten() -> None:
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_bucket_that_empties_is_forgotten(*, copied: bool) -> None:
     table = Table(era=None)
     table.change("a", {"n": 1}, 1)
     assert table.count(Query("task", (("n", 1),)), 64) == 1
+    table = table.copy(era=None) if copied else table
     for n in range(2, 50):
         table.change("a", {"n": n}, 1)
     (index,) = table.indexes.values()
     assert list(index.buckets) == [(49,)]
+    assert index.owned == ({(49,)} if copied else None)
 
 
 def test_the_index_longest_unused_is_dropped_first() -> None:

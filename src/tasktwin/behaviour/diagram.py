@@ -11,11 +11,15 @@ STRENGTH = ("stated", "observed", "assumed")
 
 _DOT_STYLES = {"stated": "solid", "observed": "dotted", "assumed": "dashed"}
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+# An underscore at the edge of a word starts or ends emphasis.
+_MERMAID_SIGN = re.compile(r"[^\w .,()/-]|(?<![^\W_])_|_(?![^\W_])")
 _PLAIN_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-# Words that Mermaid's grammar for state diagrams reads as its own, in any case.
-_MERMAID_WORDS = frozenset(
-    "acctitle accdescr as choice class classdef click default direction end fork hide href join left linkstyle "
-    "note of over right root scale state statediagram style title".split()
+# Words that Mermaid 11 reads as its own in a state diagram, in any case, or trips over as names of a JavaScript object.
+_MERMAID_WORD = re.compile(
+    "acctitle|accdescr|as|choice|class|classdef|click|default|direction|end|fork|hide|href|join|left|linkstyle|note|of|"
+    "over|right|root|scale|state|statediagram|style|title|"
+    "constructor|hasownproperty|isprototypeof|propertyisenumerable|tolocalestring|tostring|valueof",
+    re.IGNORECASE,
 )
 
 
@@ -87,9 +91,7 @@ def mermaid(lifecycle: Lifecycle) -> str:
     shown = names(lifecycle)
     ids = {name: "[*]" if name == NEW else _identifier(name, at, shown) for at, name in enumerate(shown)}
     lines = ["stateDiagram-v2"]
-    for name in shown:
-        if name != NEW:
-            lines.append(f"    {ids[name]}" if ids[name] == name else f'    state "{_entities(name)}" as {ids[name]}')
+    lines += [_declaration(name, ids[name]) for name in shown if name != NEW]
     for arrow in arrows(lifecycle):
         text = "<br/>".join(_entities(label.text) for label in arrow.labels)
         lines.append(f"    {ids[arrow.source]} --> {ids[arrow.to]}: {text}")
@@ -97,8 +99,12 @@ def mermaid(lifecycle: Lifecycle) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _declaration(name: str, identifier: str) -> str:
+    return f"    {name}" if identifier == name else f'    state "{_entities(name)}" as {identifier}'
+
+
 def _identifier(name: str, at: int, taken: list[str]) -> str:
-    if _PLAIN_WORD.fullmatch(name) and name.lower() not in _MERMAID_WORDS:
+    if _PLAIN_WORD.fullmatch(name) and not _MERMAID_WORD.fullmatch(name):
         return name
     made = f"state_{at}"
     while made in taken:
@@ -107,8 +113,8 @@ def _identifier(name: str, at: int, taken: list[str]) -> str:
 
 
 def _entities(text: str) -> str:
-    """Everything but letters, digits and harmless signs as ``#NUMBER;``, which is how Mermaid escapes."""
-    return "".join(c if c.isalnum() or c in " _-.,()/" else f"#{ord(c)};" for c in printable(text))
+    """Signs that could mean something to Mermaid as ``#NUMBER;``, which is how it escapes."""
+    return _MERMAID_SIGN.sub(lambda found: f"#{ord(found[0])};", printable(text))
 
 
 def dot(lifecycle: Lifecycle) -> str:

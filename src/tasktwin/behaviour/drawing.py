@@ -54,13 +54,16 @@ def svg(lifecycle: Lifecycle, counts: Mapping[str, int] | None = None, taken: Co
     loops = {arrow.source: arrow for arrow in drawn if arrow.source == arrow.to}
     between = [arrow for arrow in drawn if arrow.source != arrow.to]
     degrees = Counter(name for arrow in between for name in (arrow.source, arrow.to))
-    sizes = {name: _box(name, loops.get(name), degrees[name], with_counts=counts is not None) for name in shown}
-    plan = place(sizes, [Tie(arrow.source, arrow.to, _beside(arrow.labels)) for arrow in between]) if sizes else _NOTHING
+    rows = {} if counts is None else {name: _rows(counts.get(name, 0)) for name in shown}
+    sizes = {name: _box(name, loops.get(name), degrees[name], rows.get(name, "")) for name in shown}
+    plan = (
+        place(sizes, [Tie(arrow.source, arrow.to, _beside(arrow.labels)) for arrow in between]) if sizes else _NOTHING
+    )
     covered = frozenset(taken or ())
     parts = [_route(arrow, route, covered) for arrow, route in zip(between, plan.routes, strict=True)]
     parts += [_loop(arrow, plan.boxes[name], covered) for name, arrow in loops.items()]
     for name, spot in plan.boxes.items():
-        parts.append(_start(spot) if name == NEW else _state(lifecycle, name, spot, counts))
+        parts.append(_start(spot) if name == NEW else _state(lifecycle, name, spot, rows.get(name, "")))
     return _document(lifecycle.name, plan.extent, parts, list(_legend(lifecycle, with_taken=taken is not None)))
 
 
@@ -93,13 +96,13 @@ def _legend(lifecycle: Lifecycle, *, with_taken: bool) -> Iterator[tuple[str, fl
         yield f'{boxes}<text class="quiet" x="34" y="4">final</text>', 5 * _LABEL_CELL + 52
 
 
-def _box(name: str, loop: Arrow | None, degree: int, *, with_counts: bool) -> Size:
+def _box(name: str, loop: Arrow | None, degree: int, rows: str) -> Size:
     beside = _beside(loop.labels) if loop else Size(0, 0, 0)
     reach = _LOOP + beside.right if loop else 0.0
     if name == NEW:
         return Size(_DOT, _DOT + reach, max(2 * _DOT, beside.height), 2 * _DOT)
-    width = max(_cells(_short(name)) * _STATE_CELL + 32, 76.0, 9.0 * degree + 24)
-    body = 46.0 if with_counts else 34.0
+    width = max(_cells(_short(name)) * _STATE_CELL + 32, len(rows) * _LABEL_CELL + 26, 9.0 * degree + 24, 76.0)
+    body = 46.0 if rows else 34.0
     return Size(width / 2, width / 2 + reach, max(body, beside.height), body, width - 28)
 
 
@@ -108,22 +111,28 @@ def _beside(labels: Sequence[Label]) -> Size:
     return Size(4, 8 + max(_cells(_short(label.text)) for label in labels) * _LABEL_CELL, len(labels) * _LABEL_LINE)
 
 
-def _state(lifecycle: Lifecycle, name: str, spot: Spot, counts: Mapping[str, int] | None) -> str:
+def _state(lifecycle: Lifecycle, name: str, spot: Spot, rows: str) -> str:
     x, y, wide, tall = spot.x - spot.size.left, spot.y - spot.size.body / 2, 2 * spot.size.left, spot.size.body
     state = lifecycle.states.get(name)
-    parts = [f"<g><title>{_text(f'{name} ({state.provenance})' if state else name)}</title>", _frame("state", x, y, wide, tall, 9)]
+    parts = [
+        f"<g><title>{_text(f'{name} ({state.provenance})' if state else name)}</title>",
+        _frame("state", x, y, wide, tall),
+    ]
     if is_final(lifecycle, name):
-        parts.append(_frame("inner", x + 3.5, y + 3.5, wide - 7, tall - 7, 6))
-    drop = 4.5 if counts is None else -2.0
+        parts.append(_frame("inner", x + 3.5, y + 3.5, wide - 7, tall - 7))
+    drop = -2.0 if rows else 4.5
     parts.append(f'<text class="name" x="{_n(spot.x)}" y="{_n(spot.y + drop)}">{_text(_short(name))}</text>')
-    if counts is not None:
-        count = counts.get(name, 0)
-        rows = f"{count} row" if count == 1 else f"{count} rows"
+    if rows:
         parts.append(f'<text class="quiet rows" x="{_n(spot.x)}" y="{_n(spot.y + 14)}">{rows}</text>')
     return "".join([*parts, "</g>"])
 
 
-def _frame(look: str, x: float, y: float, wide: float, tall: float, radius: int) -> str:
+def _rows(count: int) -> str:
+    return f"{count} row" if count == 1 else f"{count} rows"
+
+
+def _frame(look: str, x: float, y: float, wide: float, tall: float) -> str:
+    radius = 9 if look == "state" else 6
     return f'<rect class="{look}" x="{_n(x)}" y="{_n(y)}" width="{_n(wide)}" height="{_n(tall)}" rx="{radius}"/>'
 
 
@@ -137,7 +146,11 @@ def _route(arrow: Arrow, route: Route, covered: Collection[str]) -> str:
     for at, ((x, y), (to_x, to_y)) in enumerate(pairwise(points)):
         middle = (y + to_y) / 2
         straight = at % 2 == 0 or abs(x - to_x) < 0.1
-        path += f"L{_n(to_x)} {_n(to_y)}" if straight else f"C{_n(x)} {_n(middle)} {_n(to_x)} {_n(middle)} {_n(to_x)} {_n(to_y)}"
+        path += (
+            f"L{_n(to_x)} {_n(to_y)}"
+            if straight
+            else f"C{_n(x)} {_n(middle)} {_n(to_x)} {_n(middle)} {_n(to_x)} {_n(to_y)}"
+        )
     return _arrow(arrow, path, route.label.x + 8, route.label.y, covered)
 
 
@@ -152,7 +165,7 @@ def _arrow(arrow: Arrow, path: str, x: float, y: float, covered: Collection[str]
     """The path and its labels, which start at ``x`` and are centred on ``y``."""
     is_covered = any(label.transition in covered for label in arrow.labels)
     look, head = (" covered", "head-covered") if is_covered else ("", "head")
-    about = _text("\n".join(label.about for label in arrow.labels))
+    about = "\n".join(_text(label.about) for label in arrow.labels)
     parts = [f'<g><title>{about}</title><path class="arrow {arrow.kind}{look}" marker-end="url(#{head})" d="{path}"/>']
     top = y - (len(arrow.labels) - 1) * _LABEL_LINE / 2 + 4
     for line, label in enumerate(arrow.labels):

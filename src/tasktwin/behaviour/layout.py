@@ -7,12 +7,13 @@ and spots of one row keep their distance, so no arrow runs through a box and no 
 from bisect import bisect, insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 _APART = 16.0
 _STUB = 9.0
 _PORTS = 20.0
 _SWEEPS = 24
-_SETTLINGS = 100
+_EFFORT = 60_000
 _NEAR = 70.0
 
 
@@ -86,9 +87,11 @@ def place(boxes: Mapping[str, Size], ties: Sequence[Tie]) -> Plan:
     for spot in spots.values():
         rows[spot.row].append(spot)
     chains = [_chain(spots[tie.source], spots[tie.to], tie.label, rows) for tie in ties]
-    rows = _untangle(rows)
+    # Fewer sweeps for huge drawings, which nobody reads, so that the time stays in seconds.
+    sweeps = max(2, min(_SWEEPS, _EFFORT // sum(map(len, rows))))
+    rows = _untangle(rows, sweeps)
     _spread_ports(rows)
-    _align(rows)
+    _align(rows, sweeps)
     _straighten(chains, rows)
     edges = _stack(rows)
     routes = tuple(_route(chain, edges) for chain in chains)
@@ -140,21 +143,23 @@ def _chain(source: Spot, to: Spot, label: Size, rows: list[list[Spot]]) -> list[
     chain = [source, *passing, to]
     for spot in passing:
         rows[spot.row].append(spot)
-    for one, other in zip(chain, chain[1:], strict=False):
+    for one, other in pairwise(chain):
         link = Link(one, other) if step > 0 else Link(other, one)
         link.top.below.append(link)
         link.bottom.above.append(link)
     return chain
 
 
-def _untangle(rows: list[list[Spot]]) -> list[list[Spot]]:
+def _untangle(rows: list[list[Spot]], sweeps: int) -> list[list[Spot]]:
     """The order within each row that crosses the fewest arrows, of those that sorting by neighbours comes across."""
     best, fewest = [list(row) for row in rows], _crossings(rows)
-    for sweep in range(_SWEEPS):
+    for sweep in range(sweeps):
         downwards = sweep % 2 == 0
         for at in range(1, len(rows)) if downwards else range(len(rows) - 2, -1, -1):
             place_of = {spot: index for index, spot in enumerate(rows[at - 1 if downwards else at + 1])}
-            rows[at] = _by_neighbours(rows[at], place_of, downwards=downwards)
+            # Turned round in every other pair of sweeps, so that equals come in both orders.
+            row = rows[at][::-1] if sweep % 4 > 1 else rows[at]
+            rows[at] = _by_neighbours(row, place_of, downwards=downwards)
         if (count := _crossings(rows)) < fewest:
             best, fewest = [list(row) for row in rows], count
     return best
@@ -170,7 +175,7 @@ def _by_neighbours(row: list[Spot], place_of: Mapping[Spot, int], *, downwards: 
 
 def _crossings(rows: list[list[Spot]]) -> int:
     count = 0
-    for upper, lower in zip(rows, rows[1:], strict=False):
+    for upper, lower in pairwise(rows):
         place_of = {spot: index for index, spot in enumerate(lower)}
         seen: list[int] = []
         for spot in upper:
@@ -197,12 +202,12 @@ def _offsets(spot: Spot, count: int) -> list[float]:
     return [(index - (count - 1) / 2) * step for index in range(count)]
 
 
-def _align(rows: list[list[Spot]]) -> None:
+def _align(rows: list[list[Spot]], sweeps: int) -> None:
     """Pull every spot towards its neighbours, from above, from below, and at last from both sides."""
     for row in rows:
         _settle(row, [0.0] * len(row))
-    for sweep in range(_SETTLINGS):
-        both = sweep >= _SWEEPS
+    for sweep in range(4 * sweeps):
+        both = sweep >= sweeps
         for row in rows if sweep % 2 == 0 else rows[::-1]:
             _settle(row, [_wish(spot, up=both or sweep % 2 == 0, down=both or sweep % 2 == 1) for spot in row])
 

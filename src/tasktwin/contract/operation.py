@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from tasktwin.contract.media import Content, Unreadable
@@ -75,14 +75,14 @@ class Operation:
     pointer: str
     summary: str
     security: tuple[Requirement, ...]
-    extensions: dict[str, Json]
-    raw: Json
+    extensions: dict[str, Json] = field(repr=False)
+    raw: Json = field(repr=False)
     success: int
-    parameters: ParameterPlan | None
-    body: Body | None
-    responses: Responses
+    parameters: ParameterPlan | None = field(repr=False)
+    body: Body | None = field(repr=False)
+    responses: Responses = field(repr=False)
     uncovered: str
-    reference: Reference
+    reference: Reference = field(repr=False)
 
     @property
     def body_required(self) -> bool:
@@ -98,8 +98,8 @@ class Operation:
         """Decode and check a request.
 
         ``path_values`` are ``Match.path_values``, ``query`` is raw and without its question mark, ``headers`` are raw
-        lines in any case. Of a parameter sent several times that is no list the last value counts. Query parameters
-        that are not declared are ignored, as is a body where none is declared. A body without a Content-Type is taken
+        lines in any case. Of a query parameter sent several times that is no list the last value counts; header lines
+        of one name are joined. Query parameters that are not declared are ignored, as is a body where none is declared. A body without a Content-Type is taken
         for the first JSON media type.
         """
         reading = Reading({}, {}, {}, {})

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from openapi_core import OpenAPI
     from openapi_core.datatypes import RequestParameters
 
-_RAISED: Final = (ValueError, TypeError, KeyError, AttributeError, AssertionError, RecursionError)
+_RAISED: Final = (ValueError, TypeError, LookupError, AttributeError, AssertionError, ArithmeticError, RecursionError)
 """What openapi-core lets escape on some inputs, for example on ``Content-Type: application/json;``."""
 
 _KEYWORDS: Final = {
@@ -98,15 +98,16 @@ class Reference:
     """
 
     def __init__(self, document: Json, prefix: str) -> None:
-        self._document = document
+        self.document = document
         self._prefix = prefix
 
     @cached_property
     def _api(self) -> "OpenAPI":
         from openapi_core import Config, OpenAPI  # noqa: PLC0415 - half a second
+        from jsonschema_path import SchemaPath  # noqa: PLC0415 - comes with openapi-core
 
-        config = Config(spec_validator_cls=None, extra_media_type_deserializers=_deserializers(self._document))
-        return OpenAPI.from_dict(_bare(self._document, self._prefix), config=config)
+        config = Config(spec_validator_cls=None, extra_media_type_deserializers=_deserializers(self.document))
+        return OpenAPI(SchemaPath.from_dict(_bare(self.document, self._prefix), resolved_cache_maxsize=4096), config=config)
 
     def request(
         self,
@@ -171,7 +172,7 @@ def _request(  # noqa: PLR0913, PLR0917 - the parts of a request
     cookies = read_cookies("; ".join(lines.get("cookie", ())))
     parameters = RequestParameters(
         query=ImmutableMultiDict(_pairs(read_pairs(query))),
-        header=Headers({name: ",".join(values) for name, values in lines.items()}),
+        header=Headers({name: ", ".join(values) for name, values in lines.items()}),
         cookie=ImmutableMultiDict(_pairs(cookies)),
         path=dict(path_values),
     )

@@ -126,7 +126,7 @@ class Style:
 
     def _joined(self, values: list[str]) -> str:
         """One text: header lines of one name are one list, of other values the last counts."""
-        return ",".join(values) if self.style == "simple" else values[-1]
+        return ", ".join(values) if self.style == "simple" else values[-1]
 
 
 def exploded_object(reader: Reader, others: frozenset[str]) -> Take:
@@ -159,8 +159,10 @@ def _first_valid(name: str, readings: list[Callable[[list[str]], Json]], check: 
 
 
 def _scalar(style: Style, reader: Reader) -> Take:
-    """A single value; of several the last one counts."""
+    """A single value. Of several in a query or cookie the last one counts; header lines are joined: RFC 9110, 5.3."""
     name, read = style.name, reader.scalar
+    if style.style == "simple":
+        return _only(name, lambda values: read(", ".join(values)))
     if style.style in {"label", "matrix"}:
         return _only(name, lambda values: read(style.bare(values[-1])))
 

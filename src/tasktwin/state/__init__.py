@@ -2,13 +2,14 @@
 
 from tasktwin.state.clock import EARLIEST, LATEST, Clock, elapsed, format_instant, parse_instant
 from tasktwin.state.ids import Chance, make_hex, make_token, make_uuid
-from tasktwin.state.journal import Entry, Journal, redact
+from tasktwin.state.journal import REDACTED, Entry, Journal, redact
 from tasktwin.state.memory import MemoryStore
 from tasktwin.state.store import Event, Query, Row, Snapshot, Store, Timer
 
 __all__ = [
     "EARLIEST",
     "LATEST",
+    "REDACTED",
     "Chance",
     "Clock",
     "Entry",

@@ -254,7 +254,6 @@ class MemoryStore:
         self._closed()
         if not isinstance(snapshot, _MemorySnapshot):
             raise MisuseError("this snapshot was taken by another kind of store")
-        self._era = object()
         self._tables, self._counters = snapshot.tables.copy(), snapshot.counters.copy()
         self._log, self._agenda = snapshot.log, snapshot.agenda
 

@@ -24,6 +24,7 @@ class Query:
     ``order``: a field, or "" for the order of creation. None comes first, then by type in the order array, boolean,
     number, object, string. Ties go by creation, in the same direction. Arrays and objects have some fixed order.
     ``keep``: a last test, without side effects, run on rows that ``equal`` selected.
+    ``either``: further alternatives to ``equal``; a row that satisfies several comes once.
     """
 
     collection: str
@@ -31,6 +32,7 @@ class Query:
     order: str = ""
     descending: bool = False
     keep: Callable[[Row], bool] | None = None
+    either: tuple[tuple[tuple[str, Json], ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ read. Its indexes may still be added to, since an index says nothing that the ro
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
-from itertools import islice
+from heapq import merge
+from itertools import groupby, islice
 from typing import TypeAlias
 
 from tasktwin.errors import MisuseError
@@ -151,24 +152,35 @@ class Table:
 
     def find(self, query: Query, offset: int, limit: int | None, index_limit: int) -> list[Row]:
         """A page of rows; see ``Store.find``."""
-        bucket = self._bucket(query, index_limit)
         rows = self.rows
-        if query.keep is None:
+        if query.keep is None and not query.either:
+            bucket = self._bucket(query.equal, query.order, index_limit)
             return [rows[place[3]] for place in _page(bucket, offset, limit, descending=query.descending)]
-        kept = filter(query.keep, self._walk(bucket, descending=query.descending))
+        kept = filter(query.keep, self._walk(query, index_limit)) if query.keep else self._walk(query, index_limit)
         return list(islice(kept, offset, None if limit is None else offset + limit))
 
     def count(self, query: Query, index_limit: int) -> int:
         """How many rows; see ``Store.count``."""
-        bucket = self._bucket(query, index_limit)
-        return len(bucket) if query.keep is None else sum(map(bool, map(query.keep, self._walk(bucket))))
+        if query.keep is not None or len(query.either) > 1:
+            return sum(1 for row in self._walk(query, index_limit) if query.keep is None or query.keep(row))
+        size = len(self._bucket(query.equal, query.order, index_limit))
+        for other in query.either:
+            both = {**dict(query.equal), **dict(other)}
+            size += len(self._bucket(other, query.order, index_limit))
+            if all(comparable(both[field]) == comparable(value) for field, value in query.equal):
+                size -= len(self._bucket(tuple(sorted(both.items())), query.order, index_limit))
+        return size
 
-    def _walk(self, bucket: list[Place], *, descending: bool = False) -> Iterator[Row]:
-        return (self.rows[place[3]] for place in (reversed(bucket) if descending else bucket))
+    def _walk(self, query: Query, index_limit: int) -> Iterator[Row]:
+        """The rows of all alternatives in order, each once."""
+        rows, down = self.rows, query.descending
+        buckets = [self._bucket(equal, query.order, index_limit) for equal in (query.equal, *query.either)]
+        ordered = [reversed(bucket) if down else bucket for bucket in buckets]
+        places = ordered[0] if len(ordered) == 1 else (place for place, _ in groupby(merge(*ordered, reverse=down)))
+        return (rows[place[3]] for place in places)
 
-    def _bucket(self, query: Query, index_limit: int) -> list[Place]:
-        equal = query.equal
-        index = self._index((tuple([field for field, _ in equal]), query.order), index_limit)
+    def _bucket(self, equal: tuple[tuple[str, Json], ...], order: str, index_limit: int) -> list[Place]:
+        index = self._index((tuple([field for field, _ in equal]), order), index_limit)
         return index.buckets.get(tuple([comparable(value) for _, value in equal]), [])
 
     def _index(self, shape: Shape, index_limit: int) -> Index:
@@ -188,9 +200,10 @@ def check_query(query: Query, offset: int = 0, limit: int | None = None) -> None
     """Raise ``MisuseError`` for a page that cannot be, and for a comparison with an array or an object."""
     if offset < 0 or (limit is not None and limit < 0):
         raise MisuseError("offset and limit are not negative")
-    for field, value in query.equal:
-        if comparable(value) is _NO_SCALAR:
-            raise MisuseError(f"a query compares {field!r} with a string, a number, a boolean or None only")
+    for equal in (query.equal, *query.either):
+        for field, value in equal:
+            if comparable(value) is _NO_SCALAR:
+                raise MisuseError(f"a query compares {field!r} with a string, a number, a boolean or None only")
 
 
 def _page(bucket: list[Place], offset: int, limit: int | None, *, descending: bool) -> list[Place]:

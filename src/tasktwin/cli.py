@@ -1,0 +1,197 @@
+"""The command line. Every command imports what it needs when it runs, so that each starts fast."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import click
+
+from tasktwin import __version__
+from tasktwin.errors import DataError, MisuseError
+
+if TYPE_CHECKING:
+    from tasktwin.provider import Provider
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+FINE, FINDINGS, WRONG, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def telling(command: Callable[P, T]) -> Callable[P, T]:
+    """Wrong data and misuse end with a message and exit code 2, never with a trace."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except DataError as error:
+            for problem in error.problems:
+                click.echo(f"{click.style(problem.level, fg='red', bold=True)}: {problem}", err=True)
+            sys.exit(WRONG)
+        except MisuseError as error:
+            click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
+            sys.exit(WRONG)
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="tasktwin")
+def main() -> None:
+    """A twin of a task API that you can run, break, time-travel and hold a real deployment against."""
+
+
+@main.command()
+@click.argument("providers", nargs=-1, metavar="[PROVIDER|DIR]...")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="Port; 0 takes any free one.")
+@click.option("--seeds", default="default", show_default=True, help="Which seeds worlds begin with.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Number that identifiers and chance come from.")
+@click.option("--now", default=None, metavar="ISO8601", help="The time at which worlds begin.")
+@click.option("--clock", default="real", show_default=True, metavar="real|frozen|xN", help="How time passes in the worlds.")
+@click.option("--responses", default="strict", show_default=True, type=click.Choice(["strict", "log"]), help="What happens when the twin itself would break its contract.")
+@click.option("--journal", default=1_000, show_default=True, type=click.IntRange(0, 1_000_000), help="How many exchanges each world remembers.")
+@click.option("--control-token", default="", metavar="T", help="Token that the control plane asks for.")
+@click.option("--log-format", default="text", show_default=True, type=click.Choice(["text", "json"]), help="How requests are logged.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the base URL and nothing else.")
+@telling
+def serve(
+    providers: tuple[str, ...],
+    host: str,
+    port: int,
+    seeds: str,
+    seed: int,
+    now: str | None,
+    clock: str,
+    responses: Any,
+    journal: int,
+    control_token: str,
+    log_format: str,
+    *,
+    quiet: bool,
+) -> None:
+    """Serve one API at the root, or several (all bundled ones when none is named) each under its name."""
+    from tasktwin.behaviour.worlds import Plan
+    from tasktwin.provider import bundled, load
+    from tasktwin.server import create_app
+    from tasktwin.server.run import Place, bind, is_loopback, json_line, run, text_line
+    from tasktwin.state import make_token, parse_instant
+
+    try:
+        instant = parse_instant(now) if now else None
+    except ValueError as error:
+        raise MisuseError(f"--now: {error}") from None
+    loaded = [load(name) for name in providers or bundled()]
+    listener, url = bind(Place(host, port))
+    if not is_loopback(host) and not control_token:
+        control_token = make_control_token()
+        click.echo(f"control token: {control_token}", err=True)
+    plan = Plan(seeds, seed, instant, clock, journal)
+    application = create_app(*loaded, plan=plan, responses=responses, control_token=control_token, mounted=len(loaded) > 1 or not providers)
+    click.echo(url)
+    if not quiet:
+        for app, provider in zip(application.apps, loaded, strict=True):
+            _greet(provider, url + app.prefix)
+    sys.stdout.flush()
+    run(application, listener, None if quiet else json_line if log_format == "json" else text_line)
+
+
+def make_control_token() -> str:
+    """A token nobody can guess. Not of any world, so not from its seed."""
+    from secrets import token_urlsafe
+
+    return token_urlsafe(24)
+
+
+def _greet(provider: "Provider", url: str) -> None:
+    """What a developer needs to begin: a curl line that works."""
+    click.echo(f"  {provider.title}: {len(provider.rules.bindings)} operations, control plane at {url}/_tasktwin")
+    for method, path, headers in _first_call(provider):
+        given = "".join(f" -H '{name}: {value}'" for name, value in headers.items())
+        click.echo(f"  curl -sS{'' if method == 'GET' else f' -X {method}'} '{url}{path}'{given}")
+
+
+def _first_call(provider: "Provider") -> list[tuple[str, str, dict[str, str]]]:
+    """A list operation that the first demo principal may call; else any GET without parameters."""
+    principals = list(provider.rules.principals.values())
+    headers = dict(principals[0].headers) if principals else {}
+    gets = [each for each in provider.rules.contract.operations.values() if each.method == "GET" and "{" not in each.path]
+    listed = [each for each in gets if each.id in provider.rules.bindings and provider.rules.bindings[each.id].verb == "list"]
+    return [(each.method, each.path, headers) for each in (listed or gets)[:1]]
+
+
+@main.command("list")
+@click.argument("provider", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@telling
+def list_(provider: str | None, *, as_json: bool) -> None:
+    """Show the bundled providers, or one provider's operations, states, demo callers and assumptions."""
+    from tasktwin.provider import bundled, load
+    from tasktwin.provider.summary import summarise
+
+    loaded = [load(name) for name in ([provider] if provider else bundled())]
+    summaries = [summarise(each) for each in loaded]
+    if as_json:
+        from tasktwin.wire import dumps
+
+        click.echo(dumps(summaries[0] if provider else summaries).decode())
+        return
+    from tasktwin.provider.report import print_overview, print_provider
+
+    if provider:
+        print_provider(summaries[0])
+    else:
+        print_overview(summaries)
+
+
+@main.command()
+@click.argument("providers", nargs=-1, metavar="[PROVIDER|DIR]...")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--schema", type=click.Choice(["provider", "seeds"]), help="Print the JSON Schema of one of our files, and stop.")
+@click.option("--write-fidelity", is_flag=True, help="Write FIDELITY.md anew into each folder.")
+@telling
+def check(providers: tuple[str, ...], schema: str | None, *, as_json: bool, write_fidelity: bool) -> None:
+    """Is the data right? Contract, bindings, lifecycle, seeds, scenarios, provenance."""
+    from tasktwin.provider import bundled
+    from tasktwin.provider.check import check_provider
+    from tasktwin.provider.data_file import schema_text
+
+    if schema:
+        click.echo(schema_text(schema).decode())
+        return
+    reports = [check_provider(name, write_fidelity=write_fidelity) for name in providers or bundled()]
+    if as_json:
+        from tasktwin.wire import dumps
+
+        click.echo(dumps([each.as_json() for each in reports]).decode())
+    else:
+        from tasktwin.provider.report import print_check
+
+        for each in reports:
+            print_check(each)
+    if any(each.errors for each in reports):
+        sys.exit(WRONG)
+
+
+@main.command()
+@click.argument("provider")
+@click.option("--format", "form", default="mermaid", show_default=True, type=click.Choice(["mermaid", "dot", "svg"]), help="What to draw in.")
+@click.option("--lifecycle", default=None, help="Only this one. svg needs it when there are several.")
+@telling
+def graph(provider: str, form: str, lifecycle: str | None) -> None:
+    """Draw the lifecycles of a provider."""
+    from tasktwin.behaviour import diagram
+    from tasktwin.provider import load
+
+    found = load(provider).rules.lifecycles
+    if lifecycle and lifecycle not in found:
+        raise MisuseError(f"{provider} has no lifecycle {lifecycle!r}: it has {', '.join(found) or 'none'}")
+    chosen = [found[lifecycle]] if lifecycle else list(found.values())
+    if not chosen:
+        raise MisuseError(f"{provider} has no lifecycle to draw")
+    if form == "svg" and len(chosen) > 1:
+        raise MisuseError(f"one SVG shows one lifecycle: add --lifecycle {' or --lifecycle '.join(found)}")
+    draw = {"mermaid": diagram.mermaid, "dot": diagram.dot, "svg": diagram.svg}[form]
+    click.echo("\n".join(draw(each) for each in chosen))

@@ -1,0 +1,382 @@
+"""The control plane: one world's rows, clock, triggers, journal and snapshots, over HTTP.
+
+It obeys its own contract, ``control.json``, by the same means as any provider: matched, read and checked by it.
+"""
+
+import hmac
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+from io import StringIO
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from tasktwin import __version__
+from tasktwin.behaviour.drawing import svg
+from tasktwin.behaviour.world import Fired, World
+from tasktwin.behaviour.worlds import DEFAULT, MOST_SNAPSHOTS, NAME, TooManyWorldsError, Worlds
+from tasktwin.contract import Contract, Match, NoMethod, Reading, compile_contract
+from tasktwin.errors import MisuseError, Refusal
+from tasktwin.server.har import as_har, as_json
+from tasktwin.server.pipeline import Pipeline
+from tasktwin.server.transport import CONTROL, Receive, Scope, Send
+from tasktwin.state import Query, Row, format_instant, parse_instant
+from tasktwin.wire import Json, dumps, loads
+
+BODY_LIMIT = 1_048_576
+
+
+@cache
+def control_document() -> Json:
+    """The control plane's OpenAPI document."""
+    return loads((resources.files("tasktwin.server") / "control.json").read_bytes())
+
+
+@cache
+def control_contract() -> Contract:
+    """The same, compiled when the control plane is first used."""
+    return compile_contract(control_document())
+
+
+class ProblemError(Exception):
+    """An answer that is a problem."""
+
+    def __init__(self, status: int, detail: str, **more: Json) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.more = more
+
+
+class Control:
+    """The control plane of one provider. With a ``token`` every call must carry it as a bearer token."""
+
+    def __init__(self, pipeline: Pipeline, worlds: Worlds, prefix: str = "", token: str = "") -> None:
+        self.pipeline = pipeline
+        self.worlds = worlds
+        self.prefix = prefix
+        self.token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        try:
+            answer = await self._answer(request)
+        except ClientDisconnect:
+            return
+        except ProblemError as error:
+            answer = problem(error.status, error.detail, **error.more)
+        except TooManyWorldsError as error:
+            answer = problem(503, str(error))
+        except MisuseError as error:
+            answer = problem(400, str(error))
+        except Refusal as error:
+            answer = problem(409, str(error))
+        if request.method == "HEAD":
+            answer.body = b""
+        await answer(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        path, name = self._place(request)
+        found = control_contract().match(request.method, path)
+        if isinstance(found, NoMethod):
+            raise ProblemError(405, f"this route takes {', '.join(found.allowed)}")
+        if not isinstance(found, Match):
+            raise ProblemError(404, f"the control plane has no route {path}; GET {self.prefix}{CONTROL}/openapi.json lists them")
+        if self.token and found.operation.id != "getHealth":
+            self._check_token(request)
+        body = await _body(request)
+        reading = found.operation.read(found.path_values, request.scope["query_string"], request.scope["headers"], body)
+        if reading.violations:
+            told = [{"where": each.where, "pointer": each.pointer, "message": each.message} for each in reading.violations]
+            raise ProblemError(400, "; ".join(f"{each['pointer'] or each['where']}: {each['message']}" for each in told), violations=told)
+        handle: Callable[[Request, World | None, Reading], Response] = getattr(self, f"_on_{found.operation.id}")
+        worldless = found.operation.id in ("getHealth", "getContract", "listWorlds", "getWorld", "deleteWorld")
+        return handle(request, None if worldless else self.worlds.get(name), reading)
+
+    def _place(self, request: Request) -> tuple[str, str]:
+        """The route's path, and the world that it acts on: named by the path, by the header, or the default one."""
+        raw = request.scope.get("raw_path") or request.scope["path"].encode()
+        path: str = raw.decode("latin-1").removeprefix(self.prefix)
+        by_path, slash, rest = path.removeprefix(f"{CONTROL}/worlds/").partition("/control")
+        if path.startswith(f"{CONTROL}/worlds/") and slash and "/" not in by_path:
+            return CONTROL + (rest or "/"), by_path
+        return path, request.headers.get("tasktwin-world", DEFAULT)
+
+    def _check_token(self, request: Request) -> None:
+        word, _, given = request.headers.get("authorization", "").partition(" ")
+        if word.lower() != "bearer" or not hmac.compare_digest(given.encode(), self.token.encode()):
+            raise ProblemError(401, "the control plane needs the token that was given or printed when the twin started: Authorization: Bearer TOKEN")
+
+    # ── health and worlds ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _on_getHealth(self, _request: Request, _world: None, _reading: Reading) -> Response:  # noqa: N802
+        return answer(200, {"status": "ok", "version": __version__, "providers": [self.pipeline.rules.name]})
+
+    def _on_getContract(self, _request: Request, _world: None, _reading: Reading) -> Response:  # noqa: N802
+        return answer(200, control_document())
+
+    def _on_listWorlds(self, request: Request, _world: None, _reading: Reading) -> Response:  # noqa: N802
+        return answer(200, {"worlds": [self._told(request, world) for world in self.worlds], "limit": self.worlds.plan.limit})
+
+    def _on_createWorld(self, request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
+        wish = reading.body or {}
+        name = wish.get("name") or self._free_name()
+        origin = None
+        if "from" in wish:
+            other = self.worlds.find(wish["from"])
+            origin = other.save() if other else world.snapshots.get(wish["from"])
+            if origin is None:
+                raise ProblemError(404, f"there is no world and no snapshot {wish['from']!r}")
+        if self.worlds.find(name):
+            raise ProblemError(409, f"the world {name!r} exists already")
+        now = _instant(wish["now"]) if "now" in wish else None
+        made = self.worlds.create(name, wish.get("seeds"), wish.get("seed"), now, wish.get("mode"), origin)
+        return answer(201, self._told(request, made))
+
+    def _on_getWorld(self, request: Request, _world: None, reading: Reading) -> Response:  # noqa: N802
+        return answer(200, self._told(request, self._existing(reading.path["name"])))
+
+    def _on_deleteWorld(self, _request: Request, _world: None, reading: Reading) -> Response:  # noqa: N802
+        self._existing(reading.path["name"])
+        self.worlds.delete(reading.path["name"])
+        return Response(status_code=204)
+
+    def _on_reset(self, request: Request, world: World, _reading: Reading) -> Response:  # noqa: N802
+        world.begin_again()
+        return answer(200, self._told(request, world))
+
+    def _existing(self, name: str) -> World:
+        world = self.worlds.find(name)
+        if world is None:
+            raise ProblemError(404, f"there is no world {name!r}")
+        return world
+
+    def _free_name(self) -> str:
+        number = len(self.worlds) + 1
+        while self.worlds.find(f"world-{number}"):
+            number += 1
+        return f"world-{number}"
+
+    def _told(self, request: Request, world: World) -> Json:
+        root = f"{request.url.scheme}://{request.url.netloc}{self.prefix}{CONTROL}/worlds/{world.name}"
+        return {
+            "name": world.name,
+            "base_url": f"{root}/api",
+            "control_url": f"{root}/control",
+            "seeds": world.beginning.seeds,
+            "seed": world.beginning.seed,
+            "now": format_instant(world.clock.now(), "microseconds"),
+            "mode": world.clock.mode,
+        }
+
+    # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _on_getState(self, _request: Request, world: World, _reading: Reading) -> Response:  # noqa: N802
+        sizes = world.store.sizes()
+        return answer(200, {"collections": {name: sizes.get(name, 0) for name in self.pipeline.rules.collections}})
+
+    def _on_listRows(self, _request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
+        name = self._collection(reading)
+        query = Query(name)
+        rows = world.store.find(query, reading.query["offset"], reading.query["limit"])
+        return answer(200, {"items": rows, "total": world.store.count(query)})
+
+    def _on_getRow(self, _request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
+        return answer(200, self._row(world, reading))
+
+    def _on_putRow(self, _request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
+        collection = self.pipeline.rules.collections[self._collection(reading)]
+        row: Row = {**collection.blank, **reading.body, collection.id_field: reading.path["id"]}
+        unknown = sorted(set(reading.body) - set(collection.blank))
+        if unknown:
+            raise ProblemError(422, f"{collection.name} has no field {unknown[0]!r}; it has {', '.join(collection.blank)}")
+        if collection.schema:
+            shown = {key: value for key, value in row.items() if key not in collection.private}
+            shown |= {join.field: join.otherwise for join in collection.joins}
+            found = collection.schema.check(shown)
+            if found:
+                told = [{"where": each.where, "pointer": each.pointer, "message": each.message} for each in found]
+                raise ProblemError(422, f"the row breaks the contract: {told[0]['pointer']}: {told[0]['message']}", violations=told)
+        world.tick()
+        with world.transaction():
+            world.store.put(collection.name, str(row[collection.id_field]), row)
+            world.arm(collection, row, world.instant)
+        return answer(200, row)
+
+    def _on_deleteRow(self, _request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
+        self._row(world, reading)
+        world.store.delete(self._collection(reading), reading.path["id"])
+        return Response(status_code=204)
+
+    def _collection(self, reading: Reading) -> str:
+        name: str = reading.path["collection"]
+        if name not in self.pipeline.rules.collections:
+            raise ProblemError(404, f"there is no collection {name!r}; there are {', '.join(self.pipeline.rules.collections)}")
+        return name
+
+    def _row(self, world: World, reading: Reading) -> Row:
+        row = world.store.get(self._collection(reading), reading.path["id"])
+        if row is None:
+            raise ProblemError(404, f"there is no {reading.path['collection']} {reading.path['id']!r}")
+        return row
+
+    # ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _on_getClock(self, _request: Request, world: World, _reading: Reading) -> Response:  # noqa: N802
+        return answer(200, self._time(world))
+
+    def _on_setClock(self, _request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
+        wish, fired = reading.body, []
+        if "mode" in wish:
+            world.clock.set_mode(wish["mode"])
+        if "now" in wish:
+            world.clock.set(_instant(wish["now"]))
+            fired += world.settle(world.clock.now())
+        if "advance" in wish:
+            fired += world.advance(wish["advance"])
+        return answer(200, {**self._time(world), "fired": [_fired(each) for each in fired]})
+
+    def _time(self, world: World) -> dict[str, Json]:
+        world.tick()
+        timers = world.store.timers()
+        waiting = [
+            {"due": format_instant(timer.due, "microseconds"), "lifecycle": timer.lifecycle, "id": timer.row, "transition": timer.name}
+            for timer in timers[:100]
+            if timer.lifecycle
+        ]
+        return {
+            "now": format_instant(world.instant, "microseconds"),
+            "mode": world.clock.mode,
+            "timers": len(timers),
+            "next": waiting,
+        }
+
+    def _on_fireTrigger(self, _request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
+        wish = reading.body
+        return answer(200, world.trigger(reading.path["trigger"], wish["id"], wish.get("collection", "")))
+
+    # ── what was seen ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _on_getJournal(self, _request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
+        entries = world.journal.entries(**_filters(reading))
+        return answer(200, {"entries": [as_json(entry) for entry in entries], "dropped": world.journal.dropped})
+
+    def _on_clearJournal(self, _request: Request, world: World, _reading: Reading) -> Response:  # noqa: N802
+        world.journal.clear()
+        return Response(status_code=204)
+
+    def _on_getHar(self, request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
+        origin = f"{request.url.scheme}://{request.url.netloc}{self.prefix}"
+        file = StringIO()
+        as_har(world.journal.entries(**_filters(reading)), origin, file)
+        return Response(file.getvalue(), media_type="application/json")
+
+    def _on_listLifecycles(self, _request: Request, world: World, _reading: Reading) -> Response:  # noqa: N802
+        found = {}
+        for name, lifecycle in self.pipeline.rules.lifecycles.items():
+            counts = _counts(world, lifecycle.collection, lifecycle.field, [*lifecycle.states])
+            found[name] = {
+                "collection": lifecycle.collection,
+                "states": {
+                    state: {"rows": counts[state], "final": each.final, "provenance": str(each.provenance)}
+                    for state, each in lifecycle.states.items()
+                },
+                "transitions": {
+                    label: {"from": list(way.sources), "to": way.to, "cause": way.cause, "taken": world.taken[name, label], "provenance": str(way.provenance)}
+                    for label, way in lifecycle.transitions.items()
+                },
+            }
+        return answer(200, found)
+
+    def _on_drawLifecycle(self, _request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
+        lifecycle = self.pipeline.rules.lifecycles.get(reading.path["name"])
+        if lifecycle is None:
+            known = ", ".join(self.pipeline.rules.lifecycles) or "none"
+            raise ProblemError(404, f"there is no lifecycle {reading.path['name']!r}; there are {known}")
+        counts = _counts(world, lifecycle.collection, lifecycle.field, [*lifecycle.states])
+        taken = {label for owner, label in world.taken if owner == lifecycle.name}
+        return Response(svg(lifecycle, counts, taken), media_type="image/svg+xml")
+
+    def _on_getCoverage(self, _request: Request, world: World, _reading: Reading) -> Response:  # noqa: N802
+        rules = self.pipeline.rules
+        operations: dict[str, dict[str, int]] = {name: {} for name in rules.contract.operations}
+        for (name, status), count in sorted(world.answered.items()):
+            operations.setdefault(name or "(no operation)", {})[str(status)] = count
+        transitions = {
+            name: {label: world.taken[name, label] for label in lifecycle.transitions} for name, lifecycle in rules.lifecycles.items()
+        }
+        ways = [count for each in transitions.values() for count in each.values()]
+        seen = sum(1 for name in rules.contract.operations if operations[name])
+        return answer(200, {
+            "operations": operations,
+            "transitions": transitions,
+            "summary": {
+                "operations": {"seen": seen, "all": len(rules.contract.operations)},
+                "transitions": {"seen": sum(1 for count in ways if count), "all": len(ways)},
+            },
+        })
+
+    # ── snapshots ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _on_listSnapshots(self, _request: Request, world: World, _reading: Reading) -> Response:  # noqa: N802
+        found = [{"name": name, "now": format_instant(saved.now, "microseconds")} for name, saved in world.snapshots.items()]
+        return answer(200, {"snapshots": found})
+
+    def _on_takeSnapshot(self, _request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
+        name = (reading.body or {}).get("name") or f"snapshot-{len(world.snapshots) + 1}"
+        assert NAME.fullmatch(name)
+        if name not in world.snapshots and len(world.snapshots) >= MOST_SNAPSHOTS:
+            raise ProblemError(409, f"a world keeps at most {MOST_SNAPSHOTS} snapshots")
+        saved = world.snapshots[name] = world.save()
+        return answer(201, {"name": name, "now": format_instant(saved.now, "microseconds")})
+
+    def _on_restoreSnapshot(self, request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
+        saved = world.snapshots.get(reading.path["name"])
+        if saved is None:
+            known = ", ".join(world.snapshots) or "none"
+            raise ProblemError(404, f"there is no snapshot {reading.path['name']!r}; there are {known}")
+        world.restore(saved)
+        return answer(200, self._told(request, world))
+
+
+def answer(status: int, body: Json) -> Response:
+    """A JSON answer."""
+    return Response(dumps(body), status, media_type="application/json")
+
+
+def problem(status: int, detail: str, **more: Json) -> Response:
+    """An RFC 9457 problem."""
+    body = {"type": "urn:tasktwin:control", "title": "control plane", "status": status, "detail": detail, **more}
+    return Response(dumps(body), status, media_type="application/problem+json")
+
+
+async def _body(request: Request) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > BODY_LIMIT:
+            raise ProblemError(413, f"the body is larger than {BODY_LIMIT} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _instant(text: str) -> int:
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise ProblemError(400, str(error)) from None
+
+
+def _filters(reading: Reading) -> dict[str, Any]:
+    return {key: reading.query.get(key) for key in ("operation", "status", "since", "limit")}
+
+
+def _fired(each: Fired) -> Json:
+    return {"at": format_instant(each.instant, "microseconds"), "collection": each.collection, "id": each.row, "transition": each.transition}
+
+
+def _counts(world: World, collection: str, field: str, states: list[str]) -> dict[str, int]:
+    return {state: world.store.count(Query(collection, ((field, state),))) for state in states}

@@ -1,0 +1,103 @@
+"""``tasktwin serve``: a socket, uvicorn on it, and a line for each request."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+import uvicorn
+
+from tasktwin.errors import MisuseError
+from tasktwin.server.application import Application
+from tasktwin.server.exchange import Exchange
+from tasktwin.wire import dumps
+
+GRACE = 3
+"""Seconds that open requests have when the twin is told to stop."""
+
+COLOURS = {2: "32", 3: "36", 4: "33", 5: "31"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to serve. Port 0: any free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the host."""
+    with contextlib.suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
+
+
+def bind(place: Place) -> tuple[socket.socket, str]:
+    """A listening socket and the base URL that reaches it. Raises ``MisuseError`` when that cannot be."""
+    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((place.host, place.port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise MisuseError(
+            f"cannot listen on {place.host}:{place.port}: {getattr(error, 'strerror', None) or error}. Choose another with --port, or --port 0 for any free one"
+        ) from None
+    port = listener.getsockname()[1]
+    host = f"[{place.host}]" if family == socket.AF_INET6 else place.host
+    return listener, f"http://{host}:{port}"
+
+
+def run(application: Application, listener: socket.socket, log: Callable[[Exchange], None] | None) -> None:
+    """Serve until interrupted or told to stop."""
+    if log:
+        application.listen(log)
+    config = uvicorn.Config(
+        application,
+        log_level="error",
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+    server = uvicorn.Server(config)
+    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
+        server.run(sockets=[listener])
+    listener.close()
+
+
+def text_line(exchange: Exchange) -> None:
+    """``200 POST /api/v1/tasks/ createTask human:… state`` on standard error, coloured on a terminal."""
+    status = str(exchange.status)
+    if _coloured():
+        status = f"\x1b[{COLOURS.get(exchange.status // 100, '0')}m{status}\x1b[0m"
+    operation = exchange.match.operation.id if exchange.match else "-"
+    world = f" [{exchange.world.name}]" if exchange.world.name != "default" else ""
+    print(f"{status} {exchange.method:<6} {exchange.path} {operation}{world} {exchange.reason}", file=sys.stderr)
+    for violation in exchange.violations[:3]:
+        print(f"    {violation.where} {violation.pointer}: {violation.message}", file=sys.stderr)
+
+
+def json_line(exchange: Exchange) -> None:
+    """The same as one JSON object a line."""
+    entry = {
+        "status": exchange.status,
+        "method": exchange.method,
+        "path": exchange.path,
+        "operation": exchange.match.operation.id if exchange.match else None,
+        "world": exchange.world.name,
+        "reason": exchange.reason,
+        "violations": [f"{each.where} {each.pointer}: {each.message}" for each in exchange.violations[:3]],
+    }
+    print(dumps(entry).decode(), file=sys.stderr)
+
+
+def _coloured() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")

@@ -1,0 +1,119 @@
+"""ASGI, and nothing else: reading a request within bounds, choosing its world, sending the answer."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from tasktwin.behaviour.worlds import DEFAULT, TooManyWorldsError, Worlds
+from tasktwin.errors import MisuseError
+from tasktwin.server.exchange import Exchange
+from tasktwin.server.pipeline import Pipeline
+from tasktwin.wire import dumps
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+CONTROL = "/_tasktwin"
+BY_PATH = "/_tasktwin/worlds/"
+HEADER = b"tasktwin-world"
+
+Listener = Callable[[Exchange], None]
+
+
+class ProviderApp:
+    """One provider over HTTP: its own API at ``prefix``, in the world that the request names.
+
+    ``control`` answers what is under ``/_tasktwin``; ``listeners`` are told of each exchange once it is answered.
+    """
+
+    def __init__(self, pipeline: Pipeline, worlds: Worlds, control: App, prefix: str = "") -> None:
+        self.pipeline = pipeline
+        self.worlds = worlds
+        self.control = control
+        self.prefix = prefix
+        self.listeners: list[Listener] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        raw = scope.get("raw_path") or scope["path"].encode()
+        path = raw.decode("latin-1").removeprefix(self.prefix) or "/"
+        name = None
+        if path.startswith(CONTROL):
+            name, path = _by_path(path)
+            if name is None:
+                await self.control(scope, receive, send)
+                return
+        headers = scope["headers"]
+        try:
+            world = self.worlds.get(name or _by_header(headers))
+        except MisuseError as error:
+            await send_problem(send, 503 if isinstance(error, TooManyWorldsError) else 400, str(error))
+            return
+        exchange = Exchange(world, scope["method"], path, scope["query_string"], headers)
+        if not await self._read_body(exchange, receive):
+            return
+        self.pipeline.answer(exchange)
+        await self._send(exchange, send)
+        for listener in self.listeners:
+            listener(exchange)
+
+    async def _read_body(self, exchange: Exchange, receive: Receive) -> bool:
+        """Read the body, within the limit. False when the client went away: then nothing was done."""
+        limit = self.pipeline.rules.limit
+        message = await receive()
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            if message["type"] == "http.disconnect":
+                return False
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > limit:
+                exchange.too_large = True
+                return True
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                break
+            message = await receive()
+        exchange.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return True
+
+    async def _send(self, exchange: Exchange, send: Send) -> None:
+        answer = exchange.answer
+        headers = [
+            (b"tasktwin-reason", exchange.reason.encode("latin-1", "replace")),
+            (b"tasktwin-world", exchange.world.name.encode()),
+            *[(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in exchange.extra],
+        ]
+        if exchange.status != 204:
+            headers.append((b"content-type", exchange.media.encode()))
+            headers.append((b"content-length", str(len(answer)).encode()))
+        if exchange.too_large:
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": exchange.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if exchange.method == "HEAD" else answer})
+
+
+def _by_path(path: str) -> tuple[str | None, str]:
+    """World and remaining path of ``/_tasktwin/worlds/NAME/api/…``; no world when it is the control plane's."""
+    if path.startswith(BY_PATH):
+        name, slash, rest = path[len(BY_PATH) :].partition("/")
+        if slash and (rest == "api" or rest.startswith("api/")):
+            return name, rest.removeprefix("api") or "/"
+    return None, path
+
+
+def _by_header(headers: list[tuple[bytes, bytes]]) -> str:
+    for name, value in headers:
+        if name == HEADER:
+            return value.decode("latin-1")
+    return DEFAULT
+
+
+async def send_problem(send: Send, status: int, detail: str, title: str = "misuse") -> None:
+    """An RFC 9457 problem: what the twin itself, not the API, has to say."""
+    body = dumps({"type": f"urn:tasktwin:{title}", "title": title, "status": status, "detail": detail})
+    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
