@@ -46,15 +46,39 @@ def main() -> None:
 @main.command()
 @click.argument("providers", nargs=-1, metavar="[PROVIDER|DIR]...")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="Port; 0 takes any free one.")
+@click.option(
+    "--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="Port; 0 takes any free one."
+)
 @click.option("--seeds", default="default", show_default=True, help="Which seeds worlds begin with.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Number that identifiers and chance come from.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Number that identifiers and chance come from."
+)
 @click.option("--now", default=None, metavar="ISO8601", help="The time at which worlds begin.")
-@click.option("--clock", default="real", show_default=True, metavar="real|frozen|xN", help="How time passes in the worlds.")
-@click.option("--responses", default="strict", show_default=True, type=click.Choice(["strict", "log"]), help="What happens when the twin itself would break its contract.")
-@click.option("--journal", default=1_000, show_default=True, type=click.IntRange(0, 1_000_000), help="How many exchanges each world remembers.")
+@click.option(
+    "--clock", default="real", show_default=True, metavar="real|frozen|xN", help="How time passes in the worlds."
+)
+@click.option(
+    "--responses",
+    default="strict",
+    show_default=True,
+    type=click.Choice(["strict", "log"]),
+    help="What happens when the twin itself would break its contract.",
+)
+@click.option(
+    "--journal",
+    default=1_000,
+    show_default=True,
+    type=click.IntRange(0, 1_000_000),
+    help="How many exchanges each world remembers.",
+)
 @click.option("--control-token", default="", metavar="T", help="Token that the control plane asks for.")
-@click.option("--log-format", default="text", show_default=True, type=click.Choice(["text", "json"]), help="How requests are logged.")
+@click.option(
+    "--log-format",
+    default="text",
+    show_default=True,
+    type=click.Choice(["text", "json"]),
+    help="How requests are logged.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print the base URL and nothing else.")
 @telling
 def serve(
@@ -77,7 +101,7 @@ def serve(
     from tasktwin.provider import bundled, load
     from tasktwin.server import create_app
     from tasktwin.server.run import Place, bind, is_loopback, json_line, run, text_line
-    from tasktwin.state import make_token, parse_instant
+    from tasktwin.state import parse_instant
 
     try:
         instant = parse_instant(now) if now else None
@@ -89,7 +113,9 @@ def serve(
         control_token = make_control_token()
         click.echo(f"control token: {control_token}", err=True)
     plan = Plan(seeds, seed, instant, clock, journal)
-    application = create_app(*loaded, plan=plan, responses=responses, control_token=control_token, mounted=len(loaded) > 1 or not providers)
+    application = create_app(
+        *loaded, plan=plan, responses=responses, control_token=control_token, mounted=len(loaded) > 1 or not providers
+    )
     click.echo(url)
     if not quiet:
         for app, provider in zip(application.apps, loaded, strict=True):
@@ -117,8 +143,12 @@ def _first_call(provider: "Provider") -> list[tuple[str, str, dict[str, str]]]:
     """A list operation that the first demo principal may call; else any GET without parameters."""
     principals = list(provider.rules.principals.values())
     headers = dict(principals[0].headers) if principals else {}
-    gets = [each for each in provider.rules.contract.operations.values() if each.method == "GET" and "{" not in each.path]
-    listed = [each for each in gets if each.id in provider.rules.bindings and provider.rules.bindings[each.id].verb == "list"]
+    gets = [
+        each for each in provider.rules.contract.operations.values() if each.method == "GET" and "{" not in each.path
+    ]
+    listed = [
+        each for each in gets if each.id in provider.rules.bindings and provider.rules.bindings[each.id].verb == "list"
+    ]
     return [(each.method, each.path, headers) for each in (listed or gets)[:1]]
 
 
@@ -149,7 +179,9 @@ def list_(provider: str | None, *, as_json: bool) -> None:
 @main.command()
 @click.argument("providers", nargs=-1, metavar="[PROVIDER|DIR]...")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--schema", type=click.Choice(["provider", "seeds"]), help="Print the JSON Schema of one of our files, and stop.")
+@click.option(
+    "--schema", type=click.Choice(["provider", "seeds"]), help="Print the JSON Schema of one of our files, and stop."
+)
 @click.option("--write-fidelity", is_flag=True, help="Write FIDELITY.md anew into each folder.")
 @telling
 def check(providers: tuple[str, ...], schema: str | None, *, as_json: bool, write_fidelity: bool) -> None:
@@ -177,12 +209,19 @@ def check(providers: tuple[str, ...], schema: str | None, *, as_json: bool, writ
 
 @main.command()
 @click.argument("provider")
-@click.option("--format", "form", default="mermaid", show_default=True, type=click.Choice(["mermaid", "dot", "svg"]), help="What to draw in.")
+@click.option(
+    "--format",
+    "form",
+    default="mermaid",
+    show_default=True,
+    type=click.Choice(["mermaid", "dot", "svg"]),
+    help="What to draw in.",
+)
 @click.option("--lifecycle", default=None, help="Only this one. svg needs it when there are several.")
 @telling
 def graph(provider: str, form: str, lifecycle: str | None) -> None:
     """Draw the lifecycles of a provider."""
-    from tasktwin.behaviour import diagram
+    from tasktwin import diagram
     from tasktwin.provider import load
 
     found = load(provider).rules.lifecycles

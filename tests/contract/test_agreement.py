@@ -61,10 +61,10 @@ def is_format(name: str) -> Explains:
 
 
 def is_sent_twice(case: Case, violation: Violation) -> bool:
-    """A parameter or form field: with only the last value, the one that we take, there is no disagreement."""
+    """A parameter or form field: with only the last value, the one that we take, both say the same about it."""
     name = f"{violation.pointer}/".split("/")[1]
     alone = last_values(case, violation.where, name) if isinstance(case, Sent) else case
-    ours, theirs = judge(alone)
+    ours, theirs = ([item for item in side if item.pointer.split("/")[1:2] == [name]] for side in judge(alone))
     return alone != case and bool(ours) == bool(theirs)
 
 

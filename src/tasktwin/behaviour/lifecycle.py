@@ -1,7 +1,8 @@
 """A lifecycle is data: states, and transitions caused by an operation, a trigger or the passing of time."""
 
+import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tasktwin.behaviour.expression import Reader
 from tasktwin.errors import Problem
@@ -84,9 +85,9 @@ class Lifecycle:
     field: str
     states: dict[str, State]
     transitions: dict[str, Transition]
-    by_operation: dict[str, tuple[Transition, ...]] = field(init=False, default_factory=dict)
-    by_trigger: dict[str, tuple[Transition, ...]] = field(init=False, default_factory=dict)
-    timers: dict[str, Transition] = field(init=False, default_factory=dict)
+    by_operation: dict[str, tuple[Transition, ...]] = dataclasses.field(init=False, default_factory=dict)
+    by_trigger: dict[str, tuple[Transition, ...]] = dataclasses.field(init=False, default_factory=dict)
+    timers: dict[str, Transition] = dataclasses.field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Index the transitions by what causes them."""

@@ -151,6 +151,7 @@ class Binding:
     descending: bool = False
     paging: Paging | None = None
     accepts: frozenset[str] = frozenset()
+    defaults: Mapping[str, Json] = field(default_factory=dict)
     values: Reader | None = None
     copies: tuple[str, tuple[str, ...]] | None = None
     unique: Unique | None = None

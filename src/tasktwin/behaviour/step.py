@@ -1,6 +1,7 @@
 """What an effect sees and may do: one step of one row, inside the request's transaction."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from tasktwin.behaviour.expression import Scope
@@ -14,20 +15,16 @@ if TYPE_CHECKING:
     from tasktwin.behaviour.world import World
 
 
+@dataclass(slots=True)
 class Step:
     """Handed to an effect. ``before`` is the row as it was (``None`` when it is new), ``row`` as it is now."""
 
-    __slots__ = ("before", "collection", "row", "scope", "transition", "world")
-
-    def __init__(
-        self, world: "World", scope: Scope, collection: str, row: Row, before: Row | None, transition: Transition | None
-    ) -> None:
-        self.world = world
-        self.scope = scope
-        self.collection = collection
-        self.row = row
-        self.before = before
-        self.transition = transition
+    world: "World"
+    scope: Scope
+    collection: str
+    row: Row
+    before: Row | None
+    transition: Transition | None
 
     @property
     def principal(self) -> dict[str, Json]:

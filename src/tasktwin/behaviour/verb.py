@@ -103,11 +103,10 @@ def _row(world: World, binding: Binding, scope: Scope) -> Row:
 
 def _accepted(binding: Binding, scope: Scope) -> dict[str, Json]:
     """The fields that a body may set, with what the binding copies and sets over them."""
-    collection, body = _own(binding), scope["request.body"]
+    body = scope["request.body"]
     fields = {key: value for key, value in body.items() if key in binding.accepts} if isinstance(body, dict) else {}
-    if binding.copies:
-        source, names = binding.copies
-        fields = {**{name: scope[source].get(name) for name in names}, **fields}
+    copied = {name: scope[binding.copies[0]].get(name) for name in binding.copies[1]} if binding.copies else {}
+    fields = {**binding.defaults, **copied, **fields}
     return {**fields, **binding.values(scope)} if binding.values else fields
 
 

@@ -76,28 +76,19 @@ class Worlds:
         """The world of this name if there is one; this does not count as a use."""
         return self._worlds.get(name)
 
-    def create(
-        self,
-        name: str,
-        seeds: str | None = None,
-        seed: int | None = None,
-        now: int | None = None,
-        mode: str | None = None,
-        origin: Saved | None = None,
-    ) -> World:
+    def create(self, name: str, plan: Plan | None = None, origin: Saved | None = None) -> World:
         """Make a world, from seeds or from a snapshot. Raises ``MisuseError`` when it exists or cannot be made."""
         if not NAME.fullmatch(name):
             raise MisuseError(f"{name[:80]!r} is no world's name: use up to 64 letters, digits, '.', '_' and '-'")
         if name in self._worlds:
             raise MisuseError(f"the world {name!r} exists already")
         self._make_room()
-        plan = self.plan
-        seeds, seed = seeds or plan.seeds, plan.seed if seed is None else seed
+        plan = plan or self.plan
         if origin:
-            instant = origin.now if now is None else now
-            beginning = Beginning(origin.snapshot, instant, mode or plan.mode, seeds, seed)
+            instant = origin.now if plan.now is None else plan.now
+            beginning = Beginning(origin.snapshot, instant, plan.mode, plan.seeds, plan.seed)
         else:
-            beginning = self._base(seeds, seed, plan.now if now is None else now, mode or plan.mode)
+            beginning = self._base(plan.seeds, plan.seed, plan.now, plan.mode)
         world = World(name, self.rules, self.new_store(), beginning, Journal(plan.journal))
         self._worlds[name] = world
         self._used[name] = elapsed()

@@ -103,8 +103,8 @@ class Reference:
 
     @cached_property
     def _api(self) -> "OpenAPI":
-        from openapi_core import Config, OpenAPI  # noqa: PLC0415 - half a second
         from jsonschema_path import SchemaPath  # noqa: PLC0415 - comes with openapi-core
+        from openapi_core import Config, OpenAPI  # noqa: PLC0415 - half a second
 
         config = Config(spec_validator_cls=None, extra_media_type_deserializers=_deserializers(self.document))
         return OpenAPI(SchemaPath.from_dict(_bare(self.document, self._prefix), resolved_cache_maxsize=4096), config=config)

@@ -5,6 +5,7 @@ frozen, then settled" and "accepting one application rejects the others"; the re
 FIDELITY.md. A matched task's bounty rests frozen with the worker, because no page describes the order that pays it out.
 """
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 from tasktwin.behaviour.step import Step, effect
@@ -21,7 +22,16 @@ def _purse(step: Step, user: str) -> Row:
     return step.read("purse", user) or step.add("purse", id=user, **empty)
 
 
-def _move(step: Step, user: str, bucket: str, kind: str, about: str, reference: str, **deltas: Decimal) -> None:
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a movement of money is called in the wallet's book, and what it belongs to."""
+
+    kind: str
+    about: str
+    reference: str
+
+
+def _move(step: Step, user: str, bucket: str, entry: Entry, **deltas: Decimal) -> None:
     """Change a purse by ``available`` and ``frozen``, and write it into the wallet's book."""
     purse = _purse(step, user)
     parts = {part: Decimal(purse[f"{bucket}_{part}"]) + deltas.get(part, ZERO) for part in ("available", "frozen")}
@@ -32,12 +42,12 @@ def _move(step: Step, user: str, bucket: str, kind: str, about: str, reference: 
         "wallet_entry",
         user_id=user,
         bucket=bucket,
-        type=kind,
+        type=entry.kind,
         amount=str(abs(next(iter(deltas.values())))),
         currency=CURRENCIES[bucket],
         balance_after=str(parts["available"]),
-        description=about,
-        biz_ref_id=reference,
+        description=entry.about,
+        biz_ref_id=entry.reference,
     )
 
 
@@ -65,7 +75,14 @@ def hold_bounty(step: Step) -> None:
     bucket = BUCKETS[row["bounty_currency"]]
     if more:
         kind = "freeze" if more > 0 else "unfreeze"
-        _move(step, row["user_id"], bucket, kind, f"bounty of {row['title']}", row["id"], available=-more, frozen=more)
+        _move(
+            step,
+            row["user_id"],
+            bucket,
+            Entry(kind, f"bounty of {row['title']}", row["id"]),
+            available=-more,
+            frozen=more,
+        )
         step.set(held=str(wanted))
 
 
@@ -75,7 +92,14 @@ def release_bounty(step: Step) -> None:
     row, held = step.row, Decimal(step.row["held"] or ZERO)
     if held:
         bucket = BUCKETS[row["bounty_currency"]]
-        _move(step, row["user_id"], bucket, "unfreeze", f"bounty of {row['title']}", row["id"], available=held, frozen=-held)
+        _move(
+            step,
+            row["user_id"],
+            bucket,
+            Entry("unfreeze", f"bounty of {row['title']}", row["id"]),
+            available=held,
+            frozen=-held,
+        )
         step.set(held=None)
 
 
@@ -101,8 +125,8 @@ def pay_worker(step: Step) -> None:
     row, held = step.row, Decimal(step.row["held"] or ZERO)
     bucket, about = BUCKETS[row["bounty_currency"]], f"bounty of {row['title']}"
     order = step.new_id()
-    _move(step, row["user_id"], bucket, "expense", about, order, frozen=-held)
-    _move(step, row["worker_id"], bucket, "income", about, order, frozen=held)
+    _move(step, row["user_id"], bucket, Entry("expense", about, order), frozen=-held)
+    _move(step, row["worker_id"], bucket, Entry("income", about, order), frozen=held)
     step.set(matched_order_id=order)
 
 
@@ -111,8 +135,8 @@ def refund_bounty(step: Step) -> None:
     """A cancelled order gives the bounty back at once."""
     row, held = step.row, Decimal(step.row["held"] or ZERO)
     bucket, about = BUCKETS[row["bounty_currency"]], f"refund of {row['title']}"
-    _move(step, row["worker_id"], bucket, "expense", about, row["matched_order_id"], frozen=-held)
-    _move(step, row["user_id"], bucket, "income", about, row["matched_order_id"], available=held)
+    _move(step, row["worker_id"], bucket, Entry("expense", about, row["matched_order_id"]), frozen=-held)
+    _move(step, row["user_id"], bucket, Entry("income", about, row["matched_order_id"]), available=held)
     step.set(held=None)
 
 
@@ -139,22 +163,36 @@ def price_transaction(step: Step) -> None:
 def freeze_price(step: Step) -> None:
     """The buyer's UT are frozen."""
     row, price = step.row, Decimal(step.row["price_ut"])
-    _move(step, row["buyer_user_id"], "ut", "freeze", "transaction frozen", row["id"], available=-price, frozen=price)
+    _move(
+        step,
+        row["buyer_user_id"],
+        "ut",
+        Entry("freeze", "transaction frozen", row["id"]),
+        available=-price,
+        frozen=price,
+    )
 
 
 @effect()
 def return_price(step: Step) -> None:
     """The buyer's UT are available again."""
     row, price = step.row, Decimal(step.row["price_ut"])
-    _move(step, row["buyer_user_id"], "ut", "unfreeze", "transaction ended", row["id"], available=price, frozen=-price)
+    _move(
+        step,
+        row["buyer_user_id"],
+        "ut",
+        Entry("unfreeze", "transaction ended", row["id"]),
+        available=price,
+        frozen=-price,
+    )
 
 
 @effect()
 def settle_price(step: Step) -> None:
     """The frozen UT go to the seller."""
     row, price = step.row, Decimal(step.row["price_ut"])
-    _move(step, row["buyer_user_id"], "ut", "expense", "transaction settled", row["id"], frozen=-price)
-    _move(step, row["seller_user_id"], "ut", "income", "transaction settled", row["id"], available=price)
+    _move(step, row["buyer_user_id"], "ut", Entry("expense", "transaction settled", row["id"]), frozen=-price)
+    _move(step, row["seller_user_id"], "ut", Entry("income", "transaction settled", row["id"]), available=price)
 
 
 @effect()

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from tasktwin.behaviour.condition import ALWAYS, Condition, compile_condition
-from tasktwin.behaviour.expression import Reader, compile_expression, compile_template
+from tasktwin.behaviour.expression import Reader, compile_template
 from tasktwin.behaviour.lifecycle import NEW, Lifecycle, Otherwise, Provenance, State, Transition
 from tasktwin.behaviour.rules import (
     ENGINE_KINDS,
@@ -87,7 +87,8 @@ class Builder:
             wrap=self._template("/wrap", data["wrap"]) if data.get("wrap") is not None else None,
             idempotency=self._idempotency(data.get("idempotency")),
             principals={
-                name: DemoPrincipal(name, each["headers"], each["about"]) for name, each in data.get("principals", {}).items()
+                name: DemoPrincipal(name, each["headers"], each["about"])
+                for name, each in data.get("principals", {}).items()
             },
             precision=data.get("time", "seconds"),
             steps=tuple(data.get("steps", ())),
@@ -285,20 +286,34 @@ class Builder:
             needs=needs,
             only=self._roles(spec.get("only", ()), collection, "/only") if collection else (),
             forbidden=self._kind(spec.get("forbidden", "forbidden"), "/forbidden"),
-            filters=tuple(Filter(field, self._template(f"/filter/{field}", each)) for field, each in spec.get("filter", {}).items()),
-            search=Search(tuple(spec["search"]["in"]), self._template("/search/for", spec["search"]["for"])) if "search" in spec else None,
+            filters=tuple(
+                Filter(field, self._template(f"/filter/{field}", each))
+                for field, each in spec.get("filter", {}).items()
+            ),
+            search=Search(tuple(spec["search"]["in"]), self._template("/search/for", spec["search"]["for"]))
+            if "search" in spec
+            else None,
             order=order,
             descending=descending,
             paging=self._paging(spec["page"]) if "page" in spec else None,
             accepts=_accepted(operation, collection),
+            defaults=_defaults(operation) if spec["verb"] == "create" else {},
             values=self._template("/set", spec["set"]) if "set" in spec else None,
-            copies=(self._known("need", spec["copy"]["from"], [each.name for each in needs], "/copy/from"), tuple(spec["copy"]["fields"])) if "copy" in spec else None,
+            copies=(
+                self._known("need", spec["copy"]["from"], [each.name for each in needs], "/copy/from"),
+                tuple(spec["copy"]["fields"]),
+            )
+            if "copy" in spec
+            else None,
             unique=self._unique(spec["unique"]) if "unique" in spec else None,
             answer=self._template("/answer", spec["answer"]) if "answer" in spec else None,
             effect=spec.get("effect", ""),
             shows=self._owner(spec["shows"], "/shows") if "shows" in spec else None,
             methods={label: self._method(label, each) for label, each in spec.get("methods", {}).items()},
-            rpc_errors={self._kind(kind, "/errors"): (each["code"], each["message"]) for kind, each in spec.get("errors", {}).items()},
+            rpc_errors={
+                self._kind(kind, "/errors"): (each["code"], each["message"])
+                for kind, each in spec.get("errors", {}).items()
+            },
             wrap=spec.get("wrap", True),
             status=spec.get("status", 0) or operation.success,
         )
@@ -360,7 +375,11 @@ class Builder:
             self._known("security scheme", look["scheme"], self.contract.schemes, f"{at}/scheme")
             self._owner(look["collection"], f"{at}/collection")
             where = self._condition(f"{at}/where", look["where"], names)
-            looks.append(Look(look["as"], look["scheme"], look["collection"], where, self._kind(look["unknown"], f"{at}/unknown")))
+            looks.append(
+                Look(
+                    look["as"], look["scheme"], look["collection"], where, self._kind(look["unknown"], f"{at}/unknown")
+                )
+            )
         principal = self._template("/principal", spec["principal"], names)
         return Channel(spec["channel"], looks[0].scheme, tuple(looks), principal, parse_provenance(spec["provenance"]))
 
@@ -384,7 +403,9 @@ class Builder:
         with self._at("/idempotency"):
             fields = {self._operation(name, "/fields").id: field for name, field in spec.get("fields", {}).items()}
             keep = self._duration(spec["keep"], "/keep")
-            return Idempotency(spec["header"].lower(), frozenset(spec["methods"]), fields, keep, parse_provenance(spec["provenance"]))
+            return Idempotency(
+                spec["header"].lower(), frozenset(spec["methods"]), fields, keep, parse_provenance(spec["provenance"])
+            )
         return None
 
 
@@ -400,6 +421,13 @@ def _accepted(operation: Operation, collection: Collection | None) -> frozenset[
     medium = operation.body.content.first_json() if operation.body else None
     named = medium.schema.properties.keys() if medium and medium.schema else ()
     return collection.writable & named if named else collection.writable
+
+
+def _defaults(operation: Operation) -> dict[str, Json]:
+    """The defaults that the body's own schema gives its properties."""
+    medium = operation.body.content.first_json() if operation.body else None
+    named = medium.schema.properties if medium and medium.schema else {}
+    return {name: each["default"] for name, each in named.items() if isinstance(each, Mapping) and "default" in each}
 
 
 def _formats(contract: Contract, schema: Json, depth: int = 8) -> set[str]:

@@ -47,10 +47,14 @@ def _problem(error: Any, kind: str) -> Problem:
     match error.kind.name:
         case "additionalProperties":
             word = error.kind.unexpected[0]
-            return Problem(f"unknown key {word!r}", f"{pointer}/{word}", hint=did_you_mean(word, _known_keys(error, kind)))
+            return Problem(
+                f"unknown key {word!r}", f"{pointer}/{word}", hint=did_you_mean(word, _known_keys(error, kind))
+            )
         case "enum":
             options = [str(each) for each in error.kind.options]
-            return Problem(f"{error.instance!r} is not known here", pointer, hint=did_you_mean(str(error.instance), options))
+            return Problem(
+                f"{error.instance!r} is not known here", pointer, hint=did_you_mean(str(error.instance), options)
+            )
         case "required":
             return Problem(f"the key {error.kind.property.strip(chr(34))!r} is missing", pointer)
     return Problem(error.message[:300], pointer)

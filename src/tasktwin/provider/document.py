@@ -42,7 +42,9 @@ def _local(reference: str, path: Path, root: Path, home: str, files: dict[str, J
     target, _, pointer = reference.partition("#")
     if "://" in target or target.startswith("//"):
         problem = f"the reference {reference!r} leads out: remote documents are never fetched"
-        raise DataError(Problem(problem, file=path.name, hint="Copy the document into the folder and refer to the copy."))
+        raise DataError(
+            Problem(problem, file=path.name, hint="Copy the document into the folder and refer to the copy.")
+        )
     if not target:
         return f"#{home}{pointer}" if home else reference
     found = (path.parent / target).resolve()

@@ -15,6 +15,8 @@ def find_effects(name: str | None) -> dict[str, Effect]:
         return {}
     known = {point.name: point for point in entry_points(group=GROUP)}
     if name not in known:
-        raise DataError(Problem(f"no installed package offers the effects {name!r}", "/effects", hint=did_you_mean(name, [*known])))
+        raise DataError(
+            Problem(f"no installed package offers the effects {name!r}", "/effects", hint=did_you_mean(name, [*known]))
+        )
     module = known[name].load()
     return {key: each for key, each in vars(module).items() if getattr(each, "refuses", None) is not None}

@@ -59,7 +59,10 @@ def _collection(contract: Contract, schema: str) -> dict[str, Any]:
         found["id"] = {"field": next(iter(fields), "id")}
     elif isinstance(fields["id"], Mapping) and fields["id"].get("type") == "integer":
         found["id"] = {"make": "number"}
-    for stamp, names in (("created", ("created_at", "createdAt", "created")), ("updated", ("updated_at", "updatedAt", "updated"))):
+    for stamp, names in (
+        ("created", ("created_at", "createdAt", "created")),
+        ("updated", ("updated_at", "updatedAt", "updated")),
+    ):
         if present := [name for name in names if name in fields]:
             found[stamp] = present[0]
     return found

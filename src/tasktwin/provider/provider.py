@@ -58,7 +58,11 @@ def load(name: str) -> Provider:
 
 def _called(path: Path) -> str:
     """What errors call a file: its folder and name."""
-    return f"{path.parent.name}/{path.name}" if path.parent.name != "seeds" else f"{path.parent.parent.name}/seeds/{path.name}"
+    return (
+        f"{path.parent.name}/{path.name}"
+        if path.parent.name != "seeds"
+        else f"{path.parent.parent.name}/seeds/{path.name}"
+    )
 
 
 class _telling:  # noqa: N801 - used as a statement
@@ -77,7 +81,9 @@ class _telling:  # noqa: N801 - used as a statement
 
 
 def _read_seeds(folder: Path, rules: Rules) -> dict[str, Seeds]:
-    files = {path.stem: (path, read_data(path, _called(path), "seeds")) for path in sorted((folder / "seeds").glob("*.yaml"))}
+    files = {
+        path.stem: (path, read_data(path, _called(path), "seeds")) for path in sorted((folder / "seeds").glob("*.yaml"))
+    }
     seeds = {name: Seeds(name, data["about"], _batches(name, files, rules, DEPTH)) for name, (_, data) in files.items()}
     seeds.setdefault("empty", Seeds("empty", "No rows at all", ()))
     seeds.setdefault("default", Seeds("default", "No rows at all", ()))

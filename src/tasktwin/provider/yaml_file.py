@@ -30,14 +30,18 @@ for _tag, _pattern, _first in (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
     ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", list("-+0123456789.")),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+0123456789."),
+    ),
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
 
 
 def _construct_int(loader: Any, node: yaml.ScalarNode) -> int:
     text = loader.construct_scalar(node)
-    return int(text[2:], 8) if text.startswith("0o") else int(text, 16) if text.startswith("0x") else int(text)
+    return int(text, 0 if text.startswith(("0o", "0x")) else 10)
 
 
 def _construct_mapping(loader: Any, node: yaml.MappingNode) -> dict[Hashable, Json]:
@@ -46,7 +50,15 @@ def _construct_mapping(loader: Any, node: yaml.MappingNode) -> dict[Hashable, Js
         key = loader.construct_object(key_node, deep=True)
         if not isinstance(key, Hashable):
             raise yaml.MarkedYAMLError(problem="a key must be a scalar", problem_mark=key_node.start_mark)
-        name = key if isinstance(key, str) else "null" if key is None else str(key).lower() if isinstance(key, bool) else str(key)
+        name = (
+            key
+            if isinstance(key, str)
+            else "null"
+            if key is None
+            else str(key).lower()
+            if isinstance(key, bool)
+            else str(key)
+        )
         if name in mapping:
             raise yaml.MarkedYAMLError(problem=f"the key {name!r} stands here twice", problem_mark=key_node.start_mark)
         mapping[name] = loader.construct_object(value_node, deep=True)

@@ -5,6 +5,7 @@ It obeys its own contract, ``control.json``, by the same means as any provider: 
 
 import hmac
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from io import StringIO
@@ -14,10 +15,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from tasktwin import __version__
-from tasktwin.behaviour.drawing import svg
 from tasktwin.behaviour.world import Fired, World
 from tasktwin.behaviour.worlds import DEFAULT, MOST_SNAPSHOTS, NAME, TooManyWorldsError, Worlds
 from tasktwin.contract import Contract, Match, NoMethod, Reading, compile_contract
+from tasktwin.diagram import svg
 from tasktwin.errors import MisuseError, Refusal
 from tasktwin.server.har import as_har, as_json
 from tasktwin.server.pipeline import Pipeline
@@ -132,8 +133,10 @@ class Control:
                 raise ProblemError(404, f"there is no world and no snapshot {wish['from']!r}")
         if self.worlds.find(name):
             raise ProblemError(409, f"the world {name!r} exists already")
-        now = _instant(wish["now"]) if "now" in wish else None
-        made = self.worlds.create(name, wish.get("seeds"), wish.get("seed"), now, wish.get("mode"), origin)
+        given = {key: wish[key] for key in ("seeds", "seed", "mode") if key in wish}
+        if "now" in wish or origin:
+            given["now"] = _instant(wish["now"]) if "now" in wish else None
+        made = self.worlds.create(name, replace(self.worlds.plan, **given), origin)
         return answer(201, self._told(request, made))
 
     def _on_getWorld(self, request: Request, _world: None, reading: Reading) -> Response:  # noqa: N802
@@ -144,7 +147,7 @@ class Control:
         self.worlds.delete(reading.path["name"])
         return Response(status_code=204)
 
-    def _on_reset(self, request: Request, world: World, _reading: Reading) -> Response:  # noqa: N802
+    def _on_reset(self, request: Request, world: World, _reading: Reading) -> Response:
         world.begin_again()
         return answer(200, self._told(request, world))
 

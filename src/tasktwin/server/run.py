@@ -80,9 +80,9 @@ def text_line(exchange: Exchange) -> None:
         status = f"\x1b[{COLOURS.get(exchange.status // 100, '0')}m{status}\x1b[0m"
     operation = exchange.match.operation.id if exchange.match else "-"
     world = f" [{exchange.world.name}]" if exchange.world.name != "default" else ""
-    print(f"{status} {exchange.method:<6} {exchange.path} {operation}{world} {exchange.reason}", file=sys.stderr)
-    for violation in exchange.violations[:3]:
-        print(f"    {violation.where} {violation.pointer}: {violation.message}", file=sys.stderr)
+    lines = [f"{status} {exchange.method:<6} {exchange.path} {operation}{world} {exchange.reason}"]
+    lines += [f"    {each.where} {each.pointer}: {each.message}" for each in exchange.violations[:3]]
+    sys.stderr.write("\n".join(lines) + "\n")
 
 
 def json_line(exchange: Exchange) -> None:
@@ -96,7 +96,7 @@ def json_line(exchange: Exchange) -> None:
         "reason": exchange.reason,
         "violations": [f"{each.where} {each.pointer}: {each.message}" for each in exchange.violations[:3]],
     }
-    print(dumps(entry).decode(), file=sys.stderr)
+    sys.stderr.write(dumps(entry).decode() + "\n")
 
 
 def _coloured() -> bool:

@@ -37,7 +37,7 @@ class Twin:
     ``frozen`` or ``xN``. Raises ``DataError`` or ``MisuseError`` like ``load`` and the control plane.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the options of a world
         self,
         provider: Provider | str,
         *,
@@ -65,7 +65,7 @@ class Twin:
         """What was asked and answered."""
         return self.world.journal
 
-    def request(
+    def request(  # noqa: PLR0913 - the names of httpx's request
         self,
         method: str,
         url: str,

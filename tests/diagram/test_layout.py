@@ -1,10 +1,10 @@
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasktwin.behaviour.layout import Plan, Size, Spot, Tie, place, rank
+from tasktwin.diagram.layout import Plan, Size, Spot, Tie, place, rank
 
 BOX, LABEL = Size(40, 60, 34, 34, 60), Size(4, 90, 30)
 Rect = tuple[float, float, float, float]
@@ -72,3 +72,11 @@ def test_boxes_and_labels_never_overlap_and_arrows_avoid_both(pairs: Pairs) -> N
             assert x == to_x
             assert not [box for box in foreign if overlap(box, (x, min(top, bottom), x, max(top, bottom)))]
         assert route.points[0][0] == pytest.approx(route.points[1][0])
+
+
+def test_equal_neighbours_are_ordered_so_that_nothing_crosses() -> None:
+    plan = planned([("a", "x"), ("b", "x"), ("b", "y"), ("a", "z"), ("b", "z"), ("x", "z"), ("a", "b")])
+    pieces = [piece for route in plan.routes for piece in pairwise(route.points)]
+    for (start, end), (other_start, other_end) in combinations(pieces, 2):
+        if (start[1], end[1]) == (other_start[1], other_end[1]):
+            assert (start[0] - other_start[0]) * (end[0] - other_end[0]) >= 0

@@ -2,8 +2,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tasktwin.behaviour.diagram import arrows, dot, mermaid
 from tasktwin.behaviour.lifecycle import Lifecycle, Otherwise, Provenance, State, Transition
+from tasktwin.diagram.text import arrows, dot, mermaid
 
 STATED, ASSUMED = Provenance("stated", "S0"), Provenance("assumed", "nobody says")
 

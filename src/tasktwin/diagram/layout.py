@@ -12,7 +12,7 @@ from itertools import pairwise
 _APART = 16.0
 _STUB = 9.0
 _PORTS = 20.0
-_SWEEPS = 24
+_SWEEPS = 32
 _EFFORT = 60_000
 _NEAR = 70.0
 
@@ -157,8 +157,8 @@ def _untangle(rows: list[list[Spot]], sweeps: int) -> list[list[Spot]]:
         downwards = sweep % 2 == 0
         for at in range(1, len(rows)) if downwards else range(len(rows) - 2, -1, -1):
             place_of = {spot: index for index, spot in enumerate(rows[at - 1 if downwards else at + 1])}
-            # Turned round in every other pair of sweeps, so that equals come in both orders.
-            row = rows[at][::-1] if sweep % 4 > 1 else rows[at]
+            # Rows are turned round at different paces, so that equals meet in all orders.
+            row = rows[at][::-1] if (sweep >> (at % 4)) % 2 else rows[at]
             rows[at] = _by_neighbours(row, place_of, downwards=downwards)
         if (count := _crossings(rows)) < fewest:
             best, fewest = [list(row) for row in rows], count

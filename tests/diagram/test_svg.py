@@ -4,8 +4,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tasktwin.behaviour.drawing import svg
 from tasktwin.behaviour.lifecycle import Lifecycle, Provenance, State, Transition
+from tasktwin.diagram.svg import svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 Rect = tuple[float, float, float, float]

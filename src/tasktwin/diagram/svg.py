@@ -6,9 +6,9 @@ from html import escape
 from itertools import pairwise
 from unicodedata import combining, east_asian_width
 
-from tasktwin.behaviour.diagram import Arrow, Label, arrows, is_final, names, printable
-from tasktwin.behaviour.layout import Plan, Route, Size, Spot, Tie, place
 from tasktwin.behaviour.lifecycle import NEW, Lifecycle
+from tasktwin.diagram.layout import Plan, Route, Size, Spot, Tie, place
+from tasktwin.diagram.text import Arrow, Label, arrows, is_final, names, printable
 
 # A cell is the width of one letter; all text is monospaced so that its width is known without a font.
 _STATE_CELL, _LABEL_CELL, _LABEL_LINE = 8.2, 7.0, 15.0
