@@ -126,7 +126,9 @@ class Generator:
         if "prefixItems" in node:
             return st.tuples(*(self.values(item, depth + 1) for item in node["prefixItems"])).map(list)
         low = min(node.get("minItems", 0), 3)
-        return st.lists(self.values(node.get("items", {}), depth + 1), min_size=low, max_size=min(node.get("maxItems", 3), 3))
+        return st.lists(
+            self.values(node.get("items", {}), depth + 1), min_size=low, max_size=min(node.get("maxItems", 3), 3)
+        )
 
     def _objects(self, node: dict[str, Any], depth: int) -> st.SearchStrategy[Any]:
         properties = {name: self.values(item, depth + 1) for name, item in node.get("properties", {}).items()}
@@ -136,7 +138,9 @@ class Generator:
 
     def mostly(self, schema: Any) -> st.SearchStrategy[Any]:
         """Valid values, and the same with one thing changed."""
-        return self.values(schema) | st.tuples(self.values(schema), st.sampled_from(ODD_VALUES), st.integers(0, 40)).map(_mutated)
+        return self.values(schema) | st.tuples(
+            self.values(schema), st.sampled_from(ODD_VALUES), st.integers(0, 40)
+        ).map(_mutated)
 
 
 @st.composite
@@ -168,12 +172,24 @@ def responses(generator: Generator, operation: Operation) -> st.SearchStrategy[A
             value = generator.mostly(each["schema"]) if "schema" in each else st.just("x")
             name = media.replace("*/*", "application/json").replace("text/*", "text/html") if media else ""
             bodies = (value.map(_text) if name.startswith("text/") else value) if media else st.none()
-            choices.append(st.builds(Answered, st.just(operation), st.just(status), st.just(name) | st.just("application/x-odd"), bodies, headers))
+            choices.append(
+                st.builds(
+                    Answered,
+                    st.just(operation),
+                    st.just(status),
+                    st.just(name) | st.just("application/x-odd"),
+                    bodies,
+                    headers,
+                )
+            )
     return st.one_of(choices)
 
 
 def _response_headers(generator: Generator, nodes: dict[str, Any]) -> st.SearchStrategy[dict[str, str]]:
-    each = {name: _written(generator.values(generator.follow(node).get("schema", {}))) | st.sampled_from(ODD_TEXTS[1:26]) for name, node in nodes.items()}
+    each = {
+        name: _written(generator.values(generator.follow(node).get("schema", {}))) | st.sampled_from(ODD_TEXTS[1:26])
+        for name, node in nodes.items()
+    }
     return st.fixed_dictionaries({}, optional=each)
 
 
@@ -202,7 +218,11 @@ def _parameter(generator: Generator, node: dict[str, Any], *, odd: bool) -> st.S
         right = generator.values(node["schema"]).map(lambda value: encoded(name, value, style, explode=explode))
     choices = [right] if node.get("required") else [right, right, st.just([])]
     if odd:
-        choices = [texts, texts, right] if where == "path" else [texts, texts, right, st.just([]), st.tuples(right, texts).map(_chained)]
+        choices = (
+            [texts, texts, right]
+            if where == "path"
+            else [texts, texts, right, st.just([]), st.tuples(right, texts).map(_chained)]
+        )
     return st.one_of(choices).map(lambda pairs: (where, name, pairs))
 
 
@@ -219,7 +239,9 @@ def encoded(name: str, value: Any, style: str, *, explode: bool) -> list[tuple[s
         if explode and style == "form":
             return [(key, _text(item)) for key, item in value.items()]
         mark = {"label": ".", "matrix": ";"}.get(style, mark) if explode else mark
-        text = mark.join(f"{key}={_text(item)}" if explode else f"{key}{mark}{_text(item)}" for key, item in value.items())
+        text = mark.join(
+            f"{key}={_text(item)}" if explode else f"{key}{mark}{_text(item)}" for key, item in value.items()
+        )
         return [(name, _prefixed(name, text, style, bare=explode))]
     if isinstance(value, list):
         if explode and mark + style in {",form"}:
@@ -243,8 +265,12 @@ def _joined(sent: Sent, part: Part) -> Sent:
         added = "&".join(f"{quote(key)}={quote(text)}" for key, text in pairs).encode()
         return replace(sent, query=sent.query + b"&" + added if sent.query and added else sent.query + added)
     if where == "header":
-        return replace(sent, headers=sent.headers + tuple((key.encode(), text.encode("latin-1", "replace")) for key, text in pairs))
-    cookies = [value.decode() for key, value in sent.headers if key == b"Cookie"] + [f"{key}={text}" for key, text in pairs if text.isascii()]
+        return replace(
+            sent, headers=sent.headers + tuple((key.encode(), text.encode("latin-1", "replace")) for key, text in pairs)
+        )
+    cookies = [value.decode() for key, value in sent.headers if key == b"Cookie"] + [
+        f"{key}={text}" for key, text in pairs if text.isascii()
+    ]
     others = tuple(line for line in sent.headers if line[0] != b"Cookie")
     return replace(sent, headers=(*others, (b"Cookie", "; ".join(cookies).encode())))
 
@@ -260,8 +286,16 @@ def _bodies(generator: Generator, node: dict[str, Any], *, odd: bool) -> st.Sear
         choices += [values.map(lambda value, name=name: _body(name, value))] * 4
     if odd:
         choices.append(st.just(((), b"")))
-        choices.append(st.sampled_from([b"{", b"[1", b"\xff", b"null", b"nope"]).map(lambda raw: (_typed_as("application/json"), raw)))
-        choices.append(st.sampled_from(["image/x-odd", "application/x-odd", "text/x-odd; charset=utf-8"]).map(lambda media: (_typed_as(media), b"{}")))
+        choices.append(
+            st.sampled_from([b"{", b"[1", b"\xff", b"null", b"nope"]).map(
+                lambda raw: (_typed_as("application/json"), raw)
+            )
+        )
+        choices.append(
+            st.sampled_from(["image/x-odd", "application/x-odd", "text/x-odd; charset=utf-8"]).map(
+                lambda media: (_typed_as(media), b"{}")
+            )
+        )
     return st.one_of(choices)
 
 
@@ -272,11 +306,18 @@ def _typed_as(media: str) -> tuple[tuple[bytes, bytes], ...]:
 def _body(media: str, value: Any) -> Body:
     if media == "application/x-www-form-urlencoded":
         fields = value if isinstance(value, dict) else {"x": value}
-        pairs = [pair for key, item in fields.items() for pair in encoded(key, item, "form", explode=not isinstance(item, dict))]
+        pairs = [
+            pair
+            for key, item in fields.items()
+            for pair in encoded(key, item, "form", explode=not isinstance(item, dict))
+        ]
         return _typed_as(media), "&".join(f"{quote(key)}={quote(text)}" for key, text in pairs).encode()
     if media == "multipart/form-data":
         fields = value if isinstance(value, dict) else {"x": value}
-        parts = [f'--b\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{_text(item)}\r\n' for key, item in fields.items()]
+        parts = [
+            f'--b\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{_text(item)}\r\n'
+            for key, item in fields.items()
+        ]
         return _typed_as(f"{media}; boundary=b"), "".join([*parts, "--b--\r\n"]).encode()
     if media.startswith("text/"):
         return _typed_as(media), _text(value).encode()
@@ -287,7 +328,9 @@ def _texts(node: dict[str, Any]) -> st.SearchStrategy[str]:
     if node.get("format") in RIGHT:
         return st.sampled_from(RIGHT[node["format"]] * 12 + WRONG[node["format"]])
     if "pattern" in node:
-        return st.sampled_from(("AB1", "abc", "1.50", "0", "2026-01-01T00:00:00Z")) | st.from_regex(node["pattern"].replace(r"\d", "[0-9]"), fullmatch=False)
+        return st.sampled_from(("AB1", "abc", "1.50", "0", "2026-01-01T00:00:00Z")) | st.from_regex(
+            node["pattern"].replace(r"\d", "[0-9]"), fullmatch=False
+        )
     low, high = node.get("minLength", 0), node.get("maxLength", 12)
     return st.text("abcXYZ012 -_é", min_size=low, max_size=max(low, min(high, low + 8)))
 

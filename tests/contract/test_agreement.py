@@ -37,7 +37,9 @@ def parameter(case: Case, violation: Violation) -> dict[str, Any]:
         return {}
     generator = Generator(case.operation.reference.document)
     item = generator.follow(generator.document["paths"][case.operation.path])
-    nodes = [generator.follow(node) for node in [*case.operation.raw.get("parameters", []), *item.get("parameters", [])]]
+    nodes = [
+        generator.follow(node) for node in [*case.operation.raw.get("parameters", []), *item.get("parameters", [])]
+    ]
     place = (violation.pointer.split("/")[1], violation.where)
     return next((node for node in nodes if (node["name"], node["in"]) == place), {})
 
@@ -51,7 +53,11 @@ def is_loosely(kind: str, pattern: str) -> Explains:
 
     def explains(_: Case, violation: Violation) -> bool:
         is_text = violation.where not in {"body", "response"} and violation.keyword == "type"
-        return is_text and kind in str(violation.expected) and bool(re.fullmatch(pattern, str(violation.actual), re.IGNORECASE))
+        return (
+            is_text
+            and kind in str(violation.expected)
+            and bool(re.fullmatch(pattern, str(violation.actual), re.IGNORECASE))
+        )
 
     return explains
 
@@ -76,7 +82,9 @@ def last_values(sent: Sent, where: str, name: str) -> Sent:
         return mark.join(f"{key}={text if mark == '; ' else quote(text)}" for key, text in pairs).encode()
 
     if where == "cookie":
-        lines = [(key, joined(read_cookies(text.decode()), "; ") if key == b"Cookie" else text) for key, text in sent.headers]
+        lines = [
+            (key, joined(read_cookies(text.decode()), "; ") if key == b"Cookie" else text) for key, text in sent.headers
+        ]
         return replace(sent, headers=tuple(lines))
     part = "body" if where == "body" else "query"
     fields = read_pairs(getattr(sent, part))
@@ -89,7 +97,11 @@ def is_hidden(case: Case, violation: Violation) -> bool:
     missing = re.fullmatch(r"'(\w+)' is a required property", violation.message)
     schemas = case.operation.reference.document.get("components", {}).get("schemas", {}).values()
     levels = [*schemas, *(item for schema in schemas for item in schema.get("properties", {}).values())]
-    return bool(missing) and is_31(case) and any(level.get("properties", {}).get(missing[1], {}).get(mark) for level in levels if missing)
+    return (
+        bool(missing)
+        and is_31(case)
+        and any(level.get("properties", {}).get(missing[1], {}).get(mark) for level in levels if missing)
+    )
 
 
 def is_exploded_object(case: Case, violation: Violation) -> bool:
@@ -98,7 +110,12 @@ def is_exploded_object(case: Case, violation: Violation) -> bool:
 
 
 def is_json_under_a_range(case: Case, violation: Violation) -> bool:
-    return isinstance(case, Sent) and case.headers[-1:] != () and case.headers[-1][1].startswith(b"application/vnd.x+json") and violation.keyword == "type"
+    return (
+        isinstance(case, Sent)
+        and case.headers[-1:] != ()
+        and case.headers[-1][1].startswith(b"application/vnd.x+json")
+        and violation.keyword == "type"
+    )
 
 
 def is_uncastable_empty(case: Case, violation: Violation) -> bool:
@@ -106,7 +123,9 @@ def is_uncastable_empty(case: Case, violation: Violation) -> bool:
 
 
 def is_other_component(case: Case, violation: Violation) -> bool:
-    return violation.keyword == "enum" and violation.pointer == "/kind" and violation.actual in {"Other", "Thing", "Cat"}
+    return (
+        violation.keyword == "enum" and violation.pointer == "/kind" and violation.actual in {"Other", "Thing", "Cat"}
+    )
 
 
 @dataclass(frozen=True)
@@ -214,7 +233,10 @@ def test_responses_are_judged_alike(path: Path, name: str) -> None:
     check()
 
 
-PATHS = st.lists(st.sampled_from(["tasks", "hall", "log", "12", "x", "files", "a.json", "both", "a%2Fb", "%2e%2e", "tÄsk"]), max_size=3)
+PATHS = st.lists(
+    st.sampled_from(["tasks", "hall", "log", "12", "x", "files", "a.json", "both", "a%2Fb", "%2e%2e", "tÄsk"]),
+    max_size=3,
+)
 
 
 @pytest.mark.parametrize("name", ["static_and_template", "trailing_slash"])
@@ -225,7 +247,11 @@ def test_paths_are_found_alike(name: str, segments: list[str], slashed: bool, me
     prefix = "/api/v1" if name == "static_and_template" else ""
     path = prefix + "".join("/" + segment for segment in segments) + ("/" if slashed or not segments else "")
     found = compiled.match(method, path)
-    ours = isinstance(found, Match) and found.slash == "same" and not found.operation.read(found.path_values, b"", (), b"").violations
+    ours = (
+        isinstance(found, Match)
+        and found.slash == "same"
+        and not found.operation.read(found.path_values, b"", (), b"").violations
+    )
     reference = next(iter(compiled.operations.values())).reference
     theirs = not reference.raw_request(method, path, {}, b"", (), b"")
     has_empty_parameter = theirs and slashed and not ours  # openapi-core lets a path parameter be empty

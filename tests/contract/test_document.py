@@ -54,7 +54,10 @@ CASES = [
 @pytest.mark.parametrize(("paths", "pointer", "message"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_a_wrong_document_is_refused_with_a_pointer(paths: dict[str, Any], pointer: str, message: str) -> None:
     components = {
-        "parameters": {"Page": {"name": "page", "in": "query", "schema": {}}, "Loop": {"$ref": "#/components/parameters/Loop"}},
+        "parameters": {
+            "Page": {"name": "page", "in": "query", "schema": {}},
+            "Loop": {"$ref": "#/components/parameters/Loop"},
+        },
         "schemas": {"Loop": {"allOf": [{"$ref": "#/components/schemas/Loop"}]}},
         "securitySchemes": {"Bearer": {"type": "http", "scheme": "bearer"}},
     }
@@ -65,16 +68,30 @@ def test_a_wrong_document_is_refused_with_a_pointer(paths: dict[str, Any], point
 
 
 def test_all_problems_come_at_once_with_hints() -> None:
-    components = {"schemas": {"Task": {"type": "object"}}, "securitySchemes": {"Bearer": {"type": "http", "scheme": "bearer"}}}
+    components = {
+        "schemas": {"Task": {"type": "object"}},
+        "securitySchemes": {"Bearer": {"type": "http", "scheme": "bearer"}},
+    }
     schema = {"$ref": "#/components/schemas/Taks"}
     body = {"content": {"application/json": {"schema": schema}}}
-    found = problems(document({"/": {"post": {"requestBody": body, "security": [{"Baerer": []}]}}}, components=components))
+    found = problems(
+        document({"/": {"post": {"requestBody": body, "security": [{"Baerer": []}]}}}, components=components)
+    )
     assert {hint for _, _, hint in found} == {"Did you mean '#/components/schemas/Task'?", "Did you mean 'Bearer'?"}
 
 
 def test_operations_know_their_place_and_their_security() -> None:
-    schemes = {"K": {"type": "apiKey", "in": "header", "name": "X-Key"}, "U": {"type": "apiKey", "in": "query", "name": "u"}}
-    paths = {"/a": {"get": {"operationId": "one", "x-fact": 1, "security": [{"K": [], "U": ["read"]}, {}]}, "post": {"security": []}, "put": {}}}
+    schemes = {
+        "K": {"type": "apiKey", "in": "header", "name": "X-Key"},
+        "U": {"type": "apiKey", "in": "query", "name": "u"},
+    }
+    paths = {
+        "/a": {
+            "get": {"operationId": "one", "x-fact": 1, "security": [{"K": [], "U": ["read"]}, {}]},
+            "post": {"security": []},
+            "put": {},
+        }
+    }
     compiled = contract(paths, components={"securitySchemes": schemes}, security=[{"K": []}])
     one, anonymous, default = compiled.operations["one"], compiled.operations["post /a"], compiled.operations["put /a"]
     assert (one.pointer, one.extensions) == ("/paths/~1a/get", {"x-fact": 1})
@@ -83,7 +100,11 @@ def test_operations_know_their_place_and_their_security() -> None:
 
 
 def test_a_component_schema_can_be_used_by_name() -> None:
-    schemas = {"Base": {"properties": {"id": {"type": "integer", "readOnly": True}}}, "Task": {"allOf": [{"$ref": "#/components/schemas/Base"}], "properties": {"name": {}}}, "Alias": {"$ref": "#/components/schemas/Task"}}
+    schemas = {
+        "Base": {"properties": {"id": {"type": "integer", "readOnly": True}}},
+        "Task": {"allOf": [{"$ref": "#/components/schemas/Base"}], "properties": {"name": {}}},
+        "Alias": {"$ref": "#/components/schemas/Task"},
+    }
     compiled = contract({}, components={"schemas": schemas})
     alias = compiled.schema("Alias")
     assert list(alias.properties) == ["id", "name"]
@@ -94,7 +115,10 @@ def test_a_component_schema_can_be_used_by_name() -> None:
 
 
 def test_parameters_of_the_path_item_are_shared_and_can_be_replaced() -> None:
-    shared = [{"name": "a", "in": "query", "schema": {"type": "integer"}}, {"name": "b", "in": "query", "schema": {"type": "integer"}}]
+    shared = [
+        {"name": "a", "in": "query", "schema": {"type": "integer"}},
+        {"name": "b", "in": "query", "schema": {"type": "integer"}},
+    ]
     own = [{"name": "b", "in": "query", "schema": {"type": "boolean"}}]
     compiled = contract({"/": {"parameters": shared, "get": {"operationId": "it", "parameters": own, "responses": OK}}})
     assert compiled.operations["it"].read({}, b"a=1&b=true", (), b"").query == {"a": 1, "b": True}

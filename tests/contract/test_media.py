@@ -95,17 +95,31 @@ def test_form_fields_get_their_types() -> None:
     assert reading.violations == ()
 
 
-@pytest.mark.parametrize(("raw", "keyword"), [(b"age=7", "required"), (b"name=a&age=x", "type"), (b"name=%FF", "encoding"), (b"a&" * 2000, "encoding")])
+@pytest.mark.parametrize(
+    ("raw", "keyword"),
+    [(b"age=7", "required"), (b"name=a&age=x", "type"), (b"name=%FF", "encoding"), (b"a&" * 2000, "encoding")],
+)
 def test_a_wrong_form_is_a_violation(raw: bytes, keyword: str) -> None:
     assert keywords(taking(FIELDS, FORM), media(FORM), raw) == [keyword]
 
 
 def multipart(*parts: tuple[str, bytes]) -> bytes:
-    return b"".join(b"--b\r\nContent-Disposition: form-data; " + head.encode() + b"\r\n\r\n" + data + b"\r\n" for head, data in parts) + b"--b--\r\n"
+    return (
+        b"".join(
+            b"--b\r\nContent-Disposition: form-data; " + head.encode() + b"\r\n\r\n" + data + b"\r\n"
+            for head, data in parts
+        )
+        + b"--b--\r\n"
+    )
 
 
 def test_multipart_fields_are_texts_and_files_are_bytes() -> None:
-    raw = multipart(('name="name"', "é".encode()), ('name="age"', b"7"), ('name="tags"', b"1"), ('name="file"; filename="f"', b"\x00\xff"))
+    raw = multipart(
+        ('name="name"', "é".encode()),
+        ('name="age"', b"7"),
+        ('name="tags"', b"1"),
+        ('name="file"; filename="f"', b"\x00\xff"),
+    )
     reading = taking(FIELDS, "multipart/form-data").read({}, b"", media("multipart/form-data; boundary=b"), raw)
     assert (reading.body, reading.violations) == ({"name": "é", "age": 7, "tags": [1], "file": b"\x00\xff"}, ())
 

@@ -7,7 +7,11 @@ import pytest
 from tests.contract.documents import asking, contract
 
 INTEGERS = {"type": "array", "items": {"type": "integer"}}
-POINT = {"type": "object", "properties": {"x": {"type": "integer"}, "y": {"type": "integer"}}, "additionalProperties": False}
+POINT = {
+    "type": "object",
+    "properties": {"x": {"type": "integer"}, "y": {"type": "integer"}},
+    "additionalProperties": False,
+}
 
 
 def query(raw: bytes, schema: Any, **parts: Any) -> tuple[Any, list[str]]:
@@ -118,7 +122,9 @@ def test_a_json_parameter_is_parsed_and_checked() -> None:
     parameter = {"name": "p", "in": "query", "content": content}
     operation = contract({"/": {"get": {"operationId": "it", "parameters": [parameter]}}}).operations["it"]
     assert operation.read({}, b"p=%7B%22a%22:1%7D", (), b"").query == {"p": {"a": 1}}
-    assert [(item.pointer, item.keyword) for item in operation.read({}, b"p={}", (), b"").violations] == [("/p/a", "required")]
+    assert [(item.pointer, item.keyword) for item in operation.read({}, b"p={}", (), b"").violations] == [
+        ("/p/a", "required")
+    ]
     assert [(item.pointer, item.keyword) for item in operation.read({}, b"p={", (), b"").violations] == [("/p", "json")]
 
 

@@ -52,13 +52,23 @@ def test_the_most_static_template_wins(path: str, operation: str, values: dict[s
     assert (found.operation.id, found.path_values) == (operation, values)
 
 
-@pytest.mark.parametrize("path", ["/x", "/tasks//log", "//tasks", "/tasks//", "//", "/files/.json", "/files/" + "-" * 5000 + ".gif", "/" * 9999])
+@pytest.mark.parametrize(
+    "path",
+    ["/x", "/tasks//log", "//tasks", "/tasks//", "//", "/files/.json", "/files/" + "-" * 5000 + ".gif", "/" * 9999],
+)
 def test_a_path_without_template_is_no_path(path: str) -> None:
     assert isinstance(market().match("GET", path), NoPath)
 
 
 @pytest.mark.parametrize(
-    ("path", "slash"), [("/tasks/", "same"), ("/tasks", "missing"), ("/tasks/7/", "added"), ("/tasks/hall/", "added"), ("/tasks/7", "same")]
+    ("path", "slash"),
+    [
+        ("/tasks/", "same"),
+        ("/tasks", "missing"),
+        ("/tasks/7/", "added"),
+        ("/tasks/hall/", "added"),
+        ("/tasks/7", "same"),
+    ],
 )
 def test_one_trailing_slash_is_forgiven_and_reported(path: str, slash: str) -> None:
     found = market().match("GET", path)

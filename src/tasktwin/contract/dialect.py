@@ -213,20 +213,21 @@ class Dialect:
         inline = [n for n, b in enumerate(branches) if not (isinstance(b, dict) and "$ref" in b)]
         if None in targets or any(branches[n] != {"type": "null"} for n in inline):
             return
-        names = self._names(chosen.get("mapping"), [target[1] for target in targets if target])
+        names = self._names(chosen.get("mapping"), [target[1] for target in targets if target], place)
         alternatives = result.pop(word)
         chooser = _chooser(name, {key: self._ref("#" + quote(at), place) for key, at in names.items()})
         choice = {"if": {"type": "object"}, "then": chooser, "else": {word: alternatives}}
         result["allOf"] = [*result.get("allOf", []), choice]
 
-    def _names(self, mapping: Json, targets: list[str]) -> dict[str, str]:
+    def _names(self, mapping: Json, targets: list[str], place: _Place) -> dict[str, str]:
         """Discriminator values and the pointers of the schemas they choose, explicit names before implicit ones."""
         explicit: dict[str, str] = {}
         for name, ref in (mapping if isinstance(mapping, dict) else {}).items():
             local = ref if isinstance(ref, str) and ref.startswith("#") else f"#/components/schemas/{ref}"
             found = self.source.target(local)
             if found is None:
-                self.source.refuse(f"the discriminator's {name!r} leads nowhere: {ref!r}", f"/components/schemas/{ref}")
+                at = f"{place.pointer}/discriminator/mapping{token(name)}"
+                self.source.refuse(f"the discriminator's {name!r} leads nowhere: {ref!r}", at)
             else:
                 explicit[str(name)] = found[1]
         implicit = {target.rpartition("/")[2]: target for target in targets if target not in explicit.values()}

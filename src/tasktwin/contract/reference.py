@@ -107,7 +107,9 @@ class Reference:
         from openapi_core import Config, OpenAPI  # noqa: PLC0415 - half a second
 
         config = Config(spec_validator_cls=None, extra_media_type_deserializers=_deserializers(self.document))
-        return OpenAPI(SchemaPath.from_dict(_bare(self.document, self._prefix), resolved_cache_maxsize=4096), config=config)
+        return OpenAPI(
+            SchemaPath.from_dict(_bare(self.document, self._prefix), resolved_cache_maxsize=4096), config=config
+        )
 
     def request(
         self,
@@ -204,7 +206,15 @@ def _violations(error: Any, default: Where) -> Iterator[Violation]:
     if not details:
         names = [type(item).__name__ for item in (error, cause) if item is not None]
         keyword = next((_KEYWORDS[name] for name in names if name in _KEYWORDS), "reference")
-        yield Violation(where, prefix, keyword, clipped(str(cause or error)))
+        yield Violation(where, prefix, keyword, _said(cause or error))
+
+
+def _said(error: Exception) -> str:
+    """Its message. Some of openapi-core's quote the body, and fail themselves if it is not UTF-8."""
+    try:
+        return clipped(str(error))
+    except ValueError:
+        return type(error).__name__
 
 
 def _place(error: Any, default: Where) -> tuple[Where, str]:

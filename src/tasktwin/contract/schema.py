@@ -136,19 +136,18 @@ class Schemas:
 
     def compile(self) -> None:
         """Check and compile everything wanted so far; what is refused becomes problems of the source."""
-        for side, dialect in self._dialects.items():
+        for dialect in self._dialects.values():
             for pointer in dialect.cycles():
                 self.source.refuse("this schema refers to itself without a property or item between", pointer)
-            bank = {"$defs": dialect.bank}
-            for error in _META.iter_errors(bank):
+            for error in _META.iter_errors({"$defs": dialect.bank}):
                 self._refuse(error, dialect)
-            if not self.source.problems:
-                self._registries[side] = Registry([(BANK, bank)])
-        if self._registries:
-            for (side, _), schema in self._wanted.items():
-                self._compile(side, schema)
-            for side, schema in self._composed:
-                self._compile(side, schema)
+        if self.source.problems:
+            return  # a schema that refers to itself would never end
+        self._registries = {side: Registry([(BANK, {"$defs": each.bank})]) for side, each in self._dialects.items()}
+        for (side, _), schema in self._wanted.items():
+            self._compile(side, schema)
+        for side, schema in self._composed:
+            self._compile(side, schema)
 
     def _compile(self, side: Side, schema: Schema) -> None:
         try:

@@ -19,6 +19,9 @@ from tasktwin.wire import dumps
 GRACE = 3
 """Seconds that open requests have when the twin is told to stop."""
 
+BACKLOG = 2048
+"""Connections may come from the moment the base URL is printed; so many wait until they are accepted."""
+
 COLOURS = {2: "32", 3: "36", 4: "33", 5: "31"}
 
 
@@ -44,6 +47,7 @@ def bind(place: Place) -> tuple[socket.socket, str]:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((place.host, place.port))
+        listener.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         listener.close()
         raise MisuseError(

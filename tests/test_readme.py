@@ -1,0 +1,39 @@
+"""Every block of the README marked ``<!-- run -->`` runs, against a twin served by the real command."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"<!-- run -->\n```(\w+)\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize(("language", "text"), BLOCKS, ids=[text.split("\n", 1)[0][:40] for _, text in BLOCKS])
+def test_a_readme_block_runs_as_it_stands(serve: Callable[..., str], tmp_path: Path, language: str, text: str) -> None:
+    if language == "python":
+        command = [sys.executable, "-c", text]
+    else:
+        text = text.replace("http://127.0.0.1:8080", serve("uumit")) if "8080" in text else text
+        text = text.replace("curl -sS", "curl -fsS")
+        command = ["bash", "-euo", "pipefail", "-c", text.replace("tasktwin ", f"{sys.executable} -m tasktwin ")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_option_of_serve_stands_in_the_readme() -> None:
+    help_text = subprocess.run(
+        [sys.executable, "-m", "tasktwin", "serve", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    options = set(re.findall(r"(--[a-z-]+)", help_text)) - {"--help", "--host", "--quiet"}
+    assert not [option for option in sorted(options) if option not in README]
+
+
+def test_every_control_route_stands_in_the_readme() -> None:
+    from tasktwin.server.control import control_document  # noqa: PLC0415 - only here
+
+    assert not [path for path in control_document()["paths"] if path not in README]
