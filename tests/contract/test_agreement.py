@@ -12,10 +12,10 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.contract.generation import Answered, Generator, Sent, requests, responses
 
 from tasktwin.contract import Contract, Match, Violation, compile_contract
 from tasktwin.contract.parameter import read_cookies, read_pairs
-from tests.contract.generation import Answered, Generator, Sent, requests, responses
 
 ROOT = Path(__file__).parents[2]
 CORPUS = sorted((ROOT / "tests/contract/corpus").glob("*.yaml"))
@@ -88,7 +88,10 @@ def last_values(sent: Sent, where: str, name: str) -> Sent:
         return replace(sent, headers=tuple(lines))
     part = "body" if where == "body" else "query"
     fields = read_pairs(getattr(sent, part))
-    return replace(sent, **{part: joined(fields, "&")}) if len(fields.get(name, ())) > 1 else sent
+    if len(fields.get(name, ())) < 2:
+        return sent
+    raw = joined(fields, "&")
+    return replace(sent, body=raw) if where == "body" else replace(sent, query=raw)
 
 
 def is_hidden(case: Case, violation: Violation) -> bool:
@@ -122,7 +125,7 @@ def is_uncastable_empty(case: Case, violation: Violation) -> bool:
     return parameter(case, violation).get("allowEmptyValue") is True and violation.keyword == "type"
 
 
-def is_other_component(case: Case, violation: Violation) -> bool:
+def is_other_component(_: Case, violation: Violation) -> bool:
     return (
         violation.keyword == "enum" and violation.pointer == "/kind" and violation.actual in {"Other", "Thing", "Cat"}
     )
@@ -144,8 +147,8 @@ class Defect:
 
 
 WE_REJECT = (
-    Defect("1_0, ' 7 ' and ٧ are integers", is_loosely("integer", r"\s*[+-]?[\d_]+\s*"), "query_form", "form", {"query": b"q=x&limit=1_0"}),
-    Defect("inf, 1_0 and ٧ are numbers", is_loosely("number", r"\s*[+-]?([\d_.]+(e[+-]?\d+)?|inf|nan)\s*"), "query_form", "form", {"query": b"q=x&ratio=1_0"}),
+    Defect("1_0, ' 7 ' and Arabic digits are integers", is_loosely("integer", r"\s*[+-]?[\d_]+\s*"), "query_form", "form", {"query": b"q=x&limit=1_0"}),
+    Defect("inf, 1_0 and Arabic digits are numbers", is_loosely("number", r"\s*[+-]?([\d_.]+(e[+-]?\d+)?|inf|nan)\s*"), "query_form", "form", {"query": b"q=x&ratio=1_0"}),
     Defect("yes, on, 1 and TRUE are booleans", is_loosely("boolean", "y|yes|t|true|on|1|n|no|f|false|off|0"), "query_form", "form", {"query": b"q=x&open=yes"}),
     Defect("a dollar matches before a newline", lambda _, v: v.keyword == "pattern" and str(v.actual).endswith("\n"), "path_styles", "scalars", {"path_values": {"n": "1", "flag": "true", "word": "a\n"}}),
     Defect("uri is not checked", is_format("uri"), "formats", "create", {"headers": JSON, "body": b'{"link":"a b"}'}),

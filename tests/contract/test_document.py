@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
+from tests.contract.documents import OK, contract, document
 
 from tasktwin.contract import compile_contract
 from tasktwin.errors import DataError
-from tests.contract.documents import OK, contract, document
 
 ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.contract.documents import JSON_LINE, contract, taking
 
 from tasktwin.contract import Match, Operation
-from tests.contract.documents import JSON_LINE, contract, taking
 
 NODE = {
     "type": "object",

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from tests.contract.documents import JSON_LINE, operation, taking
 
 from tasktwin.contract import Operation
-from tests.contract.documents import JSON_LINE, operation, taking
 
 
 def media(value: str) -> tuple[tuple[bytes, bytes], ...]:
@@ -48,7 +48,7 @@ def test_the_closest_media_type_decodes_the_body(content_type: str, body: bytes,
 
 @pytest.mark.parametrize("content_type", ["audio/ogg", "nonsense", "/", "application/", "*/*;q=1", ""])
 def test_an_unsupported_media_type_names_those_that_are(content_type: str) -> None:
-    body = {"content": {"application/x-known": {}}}
+    body: dict[str, Any] = {"content": {"application/x-known": {}}}
     found = operation(requestBody=body).read({}, b"", media(content_type), b"x").violations
     assert [(item.keyword, item.expected) for item in found] == [("media-type", ["application/x-known"])]
 

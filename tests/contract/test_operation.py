@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from tests.contract.documents import JSON_LINE, answering, operation, taking
 
 from tasktwin.contract import Operation
-from tests.contract.documents import JSON_LINE, answering, operation, taking
 
 
 def several() -> Operation:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from tests.contract.documents import asking, contract
 
 INTEGERS = {"type": "array", "items": {"type": "integer"}}
@@ -46,7 +45,7 @@ def test_a_query_value_gets_its_type(raw: bytes, schema: Any, value: Any) -> Non
     assert query(raw, schema) == (value, [])
 
 
-@pytest.mark.parametrize("text", ["1_0", " 7 ", "٧", "+7", "0x1", "7.0", "", "9" * 5000])
+@pytest.mark.parametrize("text", ["1_0", " 7 ", "\u0667", "+7", "0x1", "7.0", "", "9" * 5000])
 def test_a_text_that_is_no_integer_stays_a_text(text: str) -> None:
     reading = asking("p", {"type": "integer"}, "path").read({"p": text}, b"", (), b"")
     assert (reading.path["p"], [item.keyword for item in reading.violations]) == (text, ["type"])

@@ -5,9 +5,9 @@ import sys
 from typing import Any
 
 import pytest
+from tests.contract.documents import JSON_LINE, OK, contract, document, taking
 
 from tasktwin.contract import Operation, verify
-from tests.contract.documents import JSON_LINE, OK, contract, document, taking
 
 
 def test_a_right_document_passes() -> None:

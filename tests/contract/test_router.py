@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from tests.contract.documents import contract
 
 from tasktwin.contract import Contract, Match, NoMethod, NoPath
-from tests.contract.documents import contract
 
 
 def market(**rest: Any) -> Contract:

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from tests.contract.documents import JSON_LINE, answering, contract, taking
 
 from tasktwin.contract import Operation
-from tests.contract.documents import JSON_LINE, answering, contract, taking
 
 
 def found(target: Operation, body: bytes) -> list[tuple[str, str]]:

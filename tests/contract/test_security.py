@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from tests.contract.documents import contract
 
 from tasktwin.errors import DataError
-from tests.contract.documents import contract
 
 SCHEMES = {
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -58,5 +58,5 @@ def test_an_empty_credential_is_none(name: str, line: tuple[bytes, bytes]) -> No
     "scheme", [{"type": "magic"}, {"type": "apiKey", "in": "body", "name": "x"}, {"type": "apiKey", "in": "header"}, {}]
 )
 def test_a_scheme_that_cannot_be_is_refused(scheme: Any) -> None:
-    with pytest.raises(DataError, match="security scheme|apiKey scheme"):
+    with pytest.raises(DataError, match=r"security scheme|apiKey scheme"):
         contract({}, components={"securitySchemes": {"it": scheme}})

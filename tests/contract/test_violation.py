@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
+from tests.contract.documents import contract
 
 from tasktwin.contract import Violation
 from tasktwin.contract.violation import clipped, quoted
-from tests.contract.documents import contract
 
 
 def check(schema: Any, value: Any) -> tuple[Violation, ...]:

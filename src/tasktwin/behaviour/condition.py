@@ -33,8 +33,11 @@ class Condition:
 
     def holds(self, scope: Scope, row: Row) -> bool:
         """Whether the row satisfies every line, or one of the alternatives."""
+        for each in self.alternatives:
+            if each.holds(scope, row):
+                return True
         if self.alternatives:
-            return any(each.holds(scope, row) for each in self.alternatives)
+            return False
         for field, read in self.equal:
             if row.get(field) != read(scope):
                 return False
@@ -42,7 +45,7 @@ class Condition:
 
     def applies(self, scope: Scope) -> bool:
         """Whether the lines hold that do not look at the row."""
-        return all(guard(scope, {}) for guard in self.guards)
+        return not self.guards or all(guard(scope, {}) for guard in self.guards)
 
 
 ALWAYS = Condition()

@@ -4,6 +4,8 @@ The rules are those of https://www.jsonrpc.org/specification, with one restricti
 refused. A request without ``id`` is a notification: it is obeyed, and nothing is answered.
 """
 
+from dataclasses import replace
+
 from tasktwin.behaviour.expression import Scope
 from tasktwin.behaviour.idempotency import find_key, keep, recall
 from tasktwin.behaviour.rules import Binding, Method
@@ -71,7 +73,9 @@ def _obey(world: World, method: Method, call: Call, params: Json, key: Json) -> 
     inner = Call(method.operation, call.principal, path=method.path(scope), header=call.header, body=method.body(scope))
     rule = world.rules.idempotency
     once = find_key(rule, "POST", method.operation, call.header, inner.body) if rule else None
-    if once and (row := recall(world, inner, once)):
+    # What REST kept for the same key is another answer, in another shape: the two never meet.
+    asked = replace(inner, operation=f"{call.operation} {method.operation}")
+    if once and (row := recall(world, asked, once)):
         return Outcome({"jsonrpc": "2.0", "id": key, "result": row["result"]}, "replay")
     with world.savepoint():
         outcome = act(world, world.rules.bindings[method.operation], inner)
@@ -79,7 +83,7 @@ def _obey(world: World, method: Method, call: Call, params: Json, key: Json) -> 
         raise outcome.refusal
     result = method.result({**scope, "response.body": outcome.body})
     if once and rule:
-        keep(world, rule, inner, once, result=result)
+        keep(world, rule, asked, once, result=result)
     return Outcome({"jsonrpc": "2.0", "id": key, "result": result}, outcome.reason)
 
 

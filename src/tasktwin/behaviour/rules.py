@@ -37,6 +37,19 @@ ENGINE_KINDS: Mapping[str, tuple[int, str]] = {
 """The kinds of refusal that the engine itself raises, each with its status and meaning where the data is silent."""
 
 
+STEPS = (
+    "match",  # which operation is meant
+    "authenticate",  # who calls, and may they at all
+    "replay",  # has this idempotency key been answered before
+    "check_request",  # does the request keep the contract
+    "perform",  # do it, wholly or not at all
+    "wrap",  # the provider's envelope
+    "check_response",  # do we keep the contract ourselves
+    "remember",  # a success, for its idempotency key
+)
+"""The steps of a request in their usual order; a provider's data may name another order of the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Join:
     """A field of the answer that comes from another collection: the first row there that fits."""
@@ -255,7 +268,7 @@ class Rules:
     idempotency: Idempotency | None = None
     principals: Mapping[str, DemoPrincipal] = field(default_factory=dict)
     precision: Literal["seconds", "milliseconds", "microseconds"] = "seconds"
-    steps: tuple[str, ...] = ()
+    steps: tuple[str, ...] = STEPS
     limit: int = 1_048_576
 
     @cached_property

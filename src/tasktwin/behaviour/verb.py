@@ -58,7 +58,9 @@ def show(world: World, collection: Collection, row: Row, scope: Scope) -> Row:
     """A row as a client sees it: without what is private, with what other collections add."""
     if not collection.private and not collection.joins:
         return row
-    shown = {name: value for name, value in row.items() if name not in collection.private}
+    shown = row.copy()
+    for name in collection.private:
+        shown.pop(name, None)
     if collection.joins:
         inner = {**scope, "row": row}
         for join in collection.joins:
@@ -116,9 +118,10 @@ def _create(world: World, binding: Binding, scope: Scope) -> Json:
         _refuse_second(world, binding.unique, collection, scope)
     ways = binding.transitions()
     if not ways or not collection.lifecycle:
-        row = world.make(collection.name, fields)
-        row = _effect(world, binding, scope, row) or row
-        return show(world, binding.shows or collection, row, scope)
+        step = _step(world, binding, scope, world.make(collection.name, fields))
+        if binding.effect:
+            world.rules.effects[binding.effect](step)
+        return show(world, binding.shows or collection, step.row, scope)
     way = world.choose(scope, collection, None, ways)
     values = way.values(scope) if way.values else {}
     row = world.make(collection.name, {**fields, **values, collection.lifecycle.field: way.to})
@@ -132,11 +135,8 @@ def _refuse_second(world: World, unique: Unique, collection: Collection, scope: 
         raise Refusal(unique.refuse, f"there is such a {collection.name} already")
 
 
-def _effect(world: World, binding: Binding, scope: Scope, row: Row) -> Json:
-    if not binding.effect:
-        return None
-    collection = binding.collection.name if binding.collection else ""
-    return world.rules.effects[binding.effect](Step(world, scope, collection, row, None, None))
+def _step(world: World, binding: Binding, scope: Scope, row: Row) -> Step:
+    return Step(world, scope, binding.collection.name if binding.collection else "", row, None, None)
 
 
 def _read(world: World, binding: Binding, scope: Scope) -> Json:
@@ -227,7 +227,7 @@ def _keep_what(binding: Binding, scope: Scope, *, rest: bool) -> Callable[[Row],
 
 def _compute(world: World, binding: Binding, scope: Scope) -> Json:
     row = _row(world, binding, scope) if binding.row else {}
-    body = _effect(world, binding, scope, row) if binding.effect else None
+    body = world.rules.effects[binding.effect](_step(world, binding, scope, row)) if binding.effect else None
     return binding.answer({**scope, "row": row, "response.body": body}) if binding.answer else body
 
 

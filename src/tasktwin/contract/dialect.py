@@ -143,9 +143,8 @@ class Dialect:
             elif key in _SINGLES:
                 result[key] = self._schema(value, place.below(key, here=key in _IN_PLACE))
             elif key == "required":
-                result[key] = [
-                    name for name in self.source.listing(value, place.pointer + "/required") if name not in hidden
-                ]
+                names = self.source.listing(value, place.pointer + "/required")
+                result[key] = [name for name in names if not (isinstance(name, str) and name in hidden)]
         return result
 
     def _map(self, key: str, value: Json, place: _Place, hidden: frozenset[str]) -> Json:

@@ -13,7 +13,7 @@ from tasktwin.contract.reference import Reference
 from tasktwin.contract.router import Match, NoMethod, NoPath, Router, placeholders
 from tasktwin.contract.schema import Schema, Schemas
 from tasktwin.contract.security import SecurityScheme, schemes
-from tasktwin.contract.source import Source, nearest
+from tasktwin.contract.source import Source, as_json, nearest
 from tasktwin.contract.style import ABSENT
 from tasktwin.contract.violation import token
 from tasktwin.errors import DataError, Problem
@@ -62,6 +62,7 @@ def compile_contract(document: Json) -> Contract:
         raise DataError(
             Problem(f"this is not an OpenAPI document of a known version: {version!r}", "/openapi", hint=hint)
         )
+    document = as_json(document)
     source = Source(document)
     source.scan()
     schemas = Schemas(source)

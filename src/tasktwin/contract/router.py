@@ -110,7 +110,7 @@ class Router(Generic[T]):
         """
         segments, slashed = _split(path)
         decoded = [_decoded(segment) for segment in segments] if "%" in path or not path.isascii() else segments
-        found = list(_walk(self._root, decoded, 0, []))
+        found = _walk(self._root, decoded)
         allowed: set[str] = set()
         for same in (True, False):
             slash: Slash = "same" if same else "added" if slashed else "missing"
@@ -161,23 +161,30 @@ def _decoded(segment: str) -> str:
     return unquote_to_bytes(segment.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
 
-def _walk(
-    node: "_Node[T]", segments: list[str], index: int, values: list[str]
-) -> "Iterator[tuple[_Node[T], list[str]]]":
-    """Every node that the segments lead to, the most static first."""
-    if index == len(segments):
-        yield node, values
+def _walk(root: "_Node[T]", segments: list[str]) -> "list[tuple[_Node[T], list[str]]]":
+    """Every node that the segments lead to, with the values on the way, the most static first."""
+    reached: list[tuple[_Node[T], list[str]]] = [(root, [])]
+    for segment in segments:
+        further: list[tuple[_Node[T], list[str]]] = []
+        for node, values in reached:
+            child = node.static.get(segment)
+            if child is not None:
+                further.append((child, values))
+            if node.partial:
+                further.extend(_partly(node, segment, values))
+            if node.single is not None and segment:
+                further.append((node.single, [*values, segment]))
+        reached = further
+    return reached
+
+
+def _partly(node: "_Node[T]", segment: str, values: list[str]) -> "Iterator[tuple[_Node[T], list[str]]]":
+    if len(segment) > LONGEST_PARTIAL:
         return
-    segment = segments[index]
-    child = node.static.get(segment)
-    if child is not None:
-        yield from _walk(child, segments, index + 1, values)
     for partial in node.partial.values():
-        match = partial.pattern.fullmatch(segment) if len(segment) <= LONGEST_PARTIAL else None
+        match = partial.pattern.fullmatch(segment)
         if match:
-            yield from _walk(partial.node, segments, index + 1, [*values, *match.groups()])
-    if node.single is not None and segment:
-        yield from _walk(node.single, segments, index + 1, [*values, segment])
+            yield partial.node, [*values, *match.groups()]
 
 
 def _complete(methods: set[str]) -> tuple[str, ...]:

@@ -75,6 +75,6 @@ def _scheme(source: Source, name: str, node: dict[str, Json], pointer: str) -> S
 
 def _header(headers: Sequence[tuple[bytes, bytes]], wanted: bytes) -> str:
     for name, value in headers:
-        if name.lower() == wanted:
+        if len(name) == len(wanted) and name.lower() == wanted:
             return value.decode("latin-1").strip()
     return ""

@@ -6,11 +6,12 @@ from typing import Final
 from urllib.parse import unquote
 
 from tasktwin.contract.violation import clipped, token
-from tasktwin.errors import Problem
+from tasktwin.errors import DataError, Problem
 from tasktwin.wire import Json
 
 _LONGEST_CHAIN: Final = 20
 _DEEPEST: Final = 200
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 _NOT_SCANNED: Final = frozenset({"example", "value", "default", "enum", "const"})
 _NAMES: Final = frozenset(
     {
@@ -22,7 +23,10 @@ _NAMES: Final = frozenset(
 
 
 class Source:
-    """An OpenAPI document, read with care: whatever has the wrong shape becomes a problem and an empty value."""
+    """An OpenAPI document, read with care: whatever has the wrong shape becomes a problem and an empty value.
+
+    All keys must be texts, and nothing nested too deeply: see ``as_json``.
+    """
 
     def __init__(self, document: Json) -> None:
         self.document = document if isinstance(document, dict) else {}
@@ -36,10 +40,7 @@ class Source:
     def mapping(self, value: Json, pointer: str) -> dict[str, Json]:
         """``value`` if it is an object (absent counts as empty), else a problem and ``{}``."""
         if isinstance(value, dict):
-            if all(isinstance(key, str) for key in value):
-                return value
-            self.refuse("the keys here must be texts; quote numbers", pointer)
-            return {str(key): item for key, item in value.items()}
+            return value
         if value is not None:
             self.refuse(f"an object is expected here, not {_kind(value)}", pointer)
         return {}
@@ -130,25 +131,17 @@ class Source:
                 self.refuse(f"the reference {clipped(ref, 80)!r} leads nowhere", pointer, self._nearest(ref))
 
     def _references(self) -> Iterator[tuple[Json, str]]:
-        stack: list[tuple[Json, str, bool, int]] = [(self.document, "", False, 0)]
+        stack: list[tuple[Json, str, bool]] = [(self.document, "", False)]
         while stack:
-            node, pointer, keys_are_names, level = stack.pop()
-            if level > _DEEPEST:
-                self.refuse(f"nested deeper than {_DEEPEST} levels", pointer[:200])
-                continue
+            node, pointer, are_names = stack.pop()
             if isinstance(node, list):
-                stack += [
-                    (item, f"{pointer}/{n}", False, level + 1)
-                    for n, item in enumerate(node)
-                    if item.__class__ in {dict, list}
-                ]
+                stack += [(item, f"{pointer}/{n}", False) for n, item in enumerate(node) if _is_nested(item)]
                 continue
-            if not keys_are_names and "$ref" in node:
+            if "$ref" in node and not are_names:
                 yield node["$ref"], pointer
             for key, item in node.items():
-                if item.__class__ not in {dict, list} or (not keys_are_names and _is_opaque(key)):
-                    continue
-                stack.append((item, pointer + token(key), not keys_are_names and key in _NAMES, level + 1))
+                if _is_nested(item) and (are_names or not (key in _NOT_SCANNED or key.startswith("x-"))):
+                    stack.append((item, pointer + token(key), key in _NAMES and not are_names))
 
     def _nearest(self, ref: str) -> str:
         """Did you mean: a neighbour of the same kind with a similar name, or one of that name elsewhere."""
@@ -171,8 +164,45 @@ def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
     return f"Did you mean '{prefix}{close[0]}'?" if close else ""
 
 
-def _is_opaque(key: Json) -> bool:
-    return key in _NOT_SCANNED or (isinstance(key, str) and key.startswith("x-"))
+def as_json(document: Json) -> Json:
+    """The same document with texts for keys: YAML reads the statuses of ``responses`` as numbers.
+
+    The document itself if there is nothing to do. Raises ``DataError`` for nesting deeper than 200 levels (which is
+    also what a value that contains itself looks like), for values such as dates that are no JSON, and for keys that
+    are neither texts nor whole numbers.
+    """
+    stack: list[tuple[Json, int]] = [(document, 0)]
+    is_fine = True
+    while stack:
+        node, level = stack.pop()
+        if level > _DEEPEST:
+            raise DataError(Problem(f"the document is nested deeper than {_DEEPEST} levels"))
+        if node.__class__ is dict:
+            is_fine = is_fine and all(key.__class__ is str for key in node)
+            node = node.values()
+        for item in node:
+            if item.__class__ is dict or item.__class__ is list:
+                stack.append((item, level + 1))
+            elif item.__class__ not in _SCALARS:
+                is_fine = False
+    return document if is_fine else _rewritten(document, "")
+
+
+def _rewritten(node: Json, pointer: str) -> Json:
+    if isinstance(node, list):
+        return [_rewritten(item, f"{pointer}/{n}") for n, item in enumerate(node)]
+    if not isinstance(node, dict):
+        if node.__class__ not in _SCALARS:
+            raise DataError(Problem(f"{clipped(repr(node), 80)} is no JSON value", pointer, hint="Put it in quotes."))
+        return node
+    for key in node:
+        if key.__class__ not in {str, int}:
+            raise DataError(Problem(f"the key {clipped(repr(key), 80)} is no text", pointer, hint="Put it in quotes."))
+    return {str(key): _rewritten(item, pointer + token(key)) for key, item in node.items()}
+
+
+def _is_nested(value: Json) -> bool:
+    return value.__class__ is dict or value.__class__ is list
 
 
 def _kind(value: Json) -> str:

@@ -9,6 +9,7 @@ from tasktwin.behaviour.expression import Reader, compile_template
 from tasktwin.behaviour.lifecycle import NEW, Lifecycle, Otherwise, Provenance, State, Transition
 from tasktwin.behaviour.rules import (
     ENGINE_KINDS,
+    STEPS,
     Binding,
     Channel,
     Collection,
@@ -91,7 +92,7 @@ class Builder:
                 for name, each in data.get("principals", {}).items()
             },
             precision=data.get("time", "seconds"),
-            steps=tuple(data.get("steps", ())),
+            steps=self._steps(tuple(data.get("steps", STEPS))),
             limit=data.get("body_limit", 1_048_576),
         )
         if self.problems:
@@ -396,6 +397,12 @@ class Builder:
                 answers[kind] = ErrorAnswer(kind, each["status"], fields, message, parse_provenance(each["provenance"]))
         shape = self._template("/errors/shape", spec.get("shape", PROBLEM_SHAPE))
         return ErrorTable(answers, shape, spec.get("media", "application/json" if spec else "application/problem+json"))
+
+    def _steps(self, order: tuple[str, ...]) -> tuple[str, ...]:
+        if sorted(order) != sorted(STEPS) or order[0] != STEPS[0]:
+            hint = f"They are: {', '.join(STEPS)}."
+            self.problems.append(Problem("`steps` must name each step once, and begin with match", "/steps", hint=hint))
+        return order
 
     def _idempotency(self, spec: Data | None) -> Idempotency | None:
         if not spec:

@@ -41,7 +41,7 @@ class Application:
             if app := self.by_prefix.get(""):
                 await app(scope, receive, send)
                 return
-            first = "/" + scope["path"].split("/", 2)[1]
+            first = "/" + scope["path"].removeprefix("/").partition("/")[0]
             if app := self.by_prefix.get(first):
                 await app(scope, receive, send)
                 return

@@ -13,22 +13,10 @@ from tasktwin.behaviour.perform import perform
 from tasktwin.behaviour.rules import Binding, Rules
 from tasktwin.behaviour.sign_in import identify
 from tasktwin.contract import Match, NoMethod, Violation
-from tasktwin.errors import DataError, Problem, Refusal
+from tasktwin.errors import Refusal
 from tasktwin.server.exchange import Exchange
 from tasktwin.state import REDACTED, elapsed
 from tasktwin.wire import Json, dumps
-
-STEPS = (
-    "match",  # which operation is meant
-    "authenticate",  # who calls, and may they at all
-    "replay",  # has this idempotency key been answered before
-    "check_request",  # does the request keep the contract
-    "perform",  # do it, wholly or not at all
-    "wrap",  # the provider's envelope
-    "check_response",  # do we keep the contract ourselves
-    "remember",  # a success, for its idempotency key
-)
-"""The steps and their usual order; a provider's ``steps`` may name another order of the same."""
 
 Responses = Literal["strict", "log"]
 
@@ -42,7 +30,7 @@ class Pipeline:
         self.rules = rules
         self.responses = responses
         self.broken = 0
-        self.steps: list[Callable[[Exchange], None]] = [getattr(self, f"_{name}") for name in self._order()]
+        self.steps: list[Callable[[Exchange], None]] = [getattr(self, f"_{name}") for name in rules.steps]
         own = {scheme.key for scheme in rules.contract.schemes.values() if scheme.location == "header"}
         self.secret = frozenset(name.encode() for name in SECRET | own)
 
@@ -50,13 +38,14 @@ class Pipeline:
         """Fill in the answer. Never raises: what goes wrong in the twin itself becomes a 500 that says so."""
         started = elapsed()
         try:
-            exchange.world.tick()
-            for step in self.steps:
-                step(exchange)
-                if exchange.replayed:
-                    break
-        except Refusal as refusal:
-            self._leave(exchange, refusal)
+            try:
+                exchange.world.tick()
+                for step in self.steps:
+                    step(exchange)
+                    if exchange.replayed:
+                        break
+            except Refusal as refusal:
+                self._leave(exchange, refusal)
         except Exception:  # noqa: BLE001 - a defect of the twin must not look like the API
             self._fail(exchange, traceback.format_exc())
         self._record(exchange, elapsed() - started)
@@ -173,7 +162,6 @@ class Pipeline:
     def _fail(self, exchange: Exchange, trace: str) -> None:
         self.broken += 1
         self._problem(exchange, "defect", trace.strip().splitlines()[-1])
-        exchange.extra.append(("tasktwin-trace", "see the twin's standard error"))
         traceback.print_exc()
 
     def _problem(self, exchange: Exchange, kind: str, detail: str) -> None:
@@ -211,13 +199,6 @@ class Pipeline:
 
     def _binding(self, exchange: Exchange) -> Binding:
         return self.rules.bindings[exchange.operation.id]
-
-    def _order(self) -> tuple[str, ...]:
-        order = self.rules.steps or STEPS
-        if sorted(order) != sorted(STEPS) or order[0] != STEPS[0]:
-            known = ", ".join(STEPS)
-            raise DataError(Problem("`steps` must name each step once, and begin with match", "/steps", hint=f"They are: {known}."))
-        return order
 
 
 def _told(violation: Violation) -> str:

@@ -17,6 +17,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 CONTROL = "/_tasktwin"
 BY_PATH = "/_tasktwin/worlds/"
 HEADER = b"tasktwin-world"
+HEADER_LIMIT = 65_536
+"""Bytes of all header names and values together; more are refused, so that the journal stays small."""
 
 Listener = Callable[[Exchange], None]
 
@@ -38,15 +40,18 @@ class ProviderApp:
         """Answer one request."""
         raw = scope.get("raw_path") or scope["path"].encode()
         path = raw.decode("latin-1").removeprefix(self.prefix) or "/"
+        headers = scope["headers"]
+        if sum(len(name) + len(value) for name, value in headers) > HEADER_LIMIT:
+            await send_problem(send, 431, f"the headers are larger than {HEADER_LIMIT} bytes")
+            return
         name = None
-        if path.startswith(CONTROL):
+        if path == CONTROL or path.startswith(f"{CONTROL}/"):
             name, path = _by_path(path)
             if name is None:
                 await self.control(scope, receive, send)
                 return
-        headers = scope["headers"]
         try:
-            world = self.worlds.get(name or _by_header(headers))
+            world = self.worlds.get(_by_header(headers) if name is None else name)
         except MisuseError as error:
             await send_problem(send, 503 if isinstance(error, TooManyWorldsError) else 400, str(error))
             return

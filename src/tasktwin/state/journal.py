@@ -2,9 +2,9 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import islice
+from typing import NamedTuple
 
 from tasktwin.errors import MisuseError
 from tasktwin.wire import Json
@@ -18,23 +18,22 @@ REDACTED = "[redacted]"
 """What stands in the journal for a secret."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One exchange.
+class Entry(NamedTuple):
+    """One exchange. A named tuple: each request makes one, in less than half of a frozen dataclass's time.
 
     ``instant`` is the world's time, ``seconds`` the real duration. ``path`` has the query. ``operation`` is "" when
     none matched, ``principal`` "" when nobody signed in. ``reason`` is the answer's ``Tasktwin-Reason``.
     ``number`` counts from 1 and is given by the journal.
     """
 
-    number: int = 0
     instant: int
     world: str
     method: str
     path: str
+    status: int
+    number: int = 0
     operation: str = ""
     principal: str = ""
-    status: int
     reason: str = ""
     seconds: float = 0.0
     request_headers: tuple[tuple[str, str], ...] = ()
@@ -102,8 +101,7 @@ class Journal:
     def add(self, entry: Entry) -> Entry:
         """Write down an exchange made elsewhere, under this journal's next number."""
         return self._keep(
-            replace(
-                entry,
+            entry._replace(
                 number=self._number + 1,
                 request_body=_clip(entry.request_body),
                 response_body=_clip(entry.response_body),

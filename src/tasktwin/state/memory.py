@@ -138,7 +138,9 @@ class MemoryStore:
 
     def first(self, query: Query) -> Row | None:
         """The first row that a query selects, or None."""
-        return next(iter(self.find(query, 0, 1)), None)
+        check_query(query)
+        table = self._tables.get(query.collection)
+        return None if table is None else table.first(query, self._index_limit)
 
     def sizes(self) -> dict[str, int]:
         """Rows per collection."""

@@ -7,7 +7,7 @@ Rows, event data and what a query returns are shared with the store, so nobody m
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from tasktwin.wire import Json
 
@@ -15,9 +15,8 @@ Row: TypeAlias = dict[str, Json]
 """A row: a JSON object. By agreement never changed once stored; ``put`` replaces it by a new one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Which rows, in which order.
+class Query(NamedTuple):
+    """Which rows, in which order. A named tuple: each look-up makes one, in a third of a frozen dataclass's time.
 
     ``equal``: pairs of field and value, sorted by field; a row must have them all. Values are strings, numbers,
     booleans or None; 1 equals 1.0 but not True, as in JSON, and a field that a row lacks counts as None.

@@ -159,6 +159,13 @@ class Table:
         kept = filter(query.keep, self._walk(query, index_limit)) if query.keep else self._walk(query, index_limit)
         return list(islice(kept, offset, None if limit is None else offset + limit))
 
+    def first(self, query: Query, index_limit: int) -> Row | None:
+        """The first row; see ``Store.first``."""
+        if query.keep is not None or query.either:
+            return next(iter(self.find(query, 0, 1, index_limit)), None)
+        bucket = self._bucket(query.equal, query.order, index_limit)
+        return self.rows[bucket[-1 if query.descending else 0][3]] if bucket else None
+
     def count(self, query: Query, index_limit: int) -> int:
         """How many rows; see ``Store.count``."""
         if query.keep is not None or len(query.either) > 1:

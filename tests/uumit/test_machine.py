@@ -1,0 +1,382 @@
+"""Any sequence of legal and illegal moves on UUMit's market, against the independent model in ``market``."""
+# ruff: noqa: D102 - a rule is described by its name, as a test is
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from tasktwin import Provider, Twin, load
+from tasktwin.errors import Refusal
+from tasktwin.server.twin import Answer
+from tests.uumit.market import DRAFTED, FORBIDDEN, INVALID, MISSING, OK, ORDER_STATE, PEERS, STEPS, USERS, Market, Refused, Thing, space
+
+TASKS = "/api/v1/tasks"
+TRANSACTIONS = "/api/v1/transactions"
+UNKNOWN = "99999999-9999-4999-8999-999999999999"
+
+WHO = st.sampled_from(["owner", "owner", "owner", "peer", "peer", *USERS])
+CALLERS = st.sampled_from([*USERS])
+PLACES = st.integers(0, 7)
+TASK_STATES = st.sampled_from(["", "open", "open", "open", "draft", "matched"])
+ORDER_STATES = st.sampled_from(["", "pending_freeze", "frozen", "accepted", "delivered"])
+HOURS = st.sampled_from([1, 1, 5, 23, 24, 30, 71, 72])
+AMOUNTS = st.sampled_from(["0.01", "12.50", "100", "400.00", "999999.99", 3, 7.25])
+STARTS = st.sampled_from(["2026-01-03T00:00:00Z", "2027-05-01T09:00:00+08:00", "2025-12-31T23:59:59Z"])
+
+FIXED = st.fixed_dictionaries(
+    {"bounty_amount": AMOUNTS, "delivery_hours": st.integers(1, 72)},
+    optional={"mode": st.just("offline"), "owner_type": st.just("human"), "status": st.just("matched")},
+)
+HOURLY = st.fixed_dictionaries(
+    {
+        "billing_model": st.just("schedule_hourly"),
+        "unit_price": AMOUNTS,
+        "total_quantity": st.integers(1, 5),
+        "scheduled_start_at": STARTS,
+    }
+)
+UPDATES = st.fixed_dictionaries(
+    {},
+    optional={
+        "title": st.just("Another title"),
+        "bounty_amount": AMOUNTS,
+        "billing_model": st.sampled_from(["fixed_deadline", "fixed_no_deadline", "schedule_hourly"]),
+        "unit_price": AMOUNTS,
+        "total_quantity": st.integers(1, 5),
+        "scheduled_start_at": STARTS,
+        "mode": st.sampled_from(["online", "offline"]),
+        "city": st.just("Hangzhou"),
+        "owner_type": st.sampled_from(["human", "agent"]),
+    },
+)
+DELIVERY = st.sampled_from([{"delivery_hours": 24}] * 5 + [{}])
+IGNORED = ("owner_type", "status")
+A2A_STATES = {
+    "pending_freeze": "submitted",
+    "frozen": "submitted",
+    "accepted": "working",
+    "delivered": "working",
+    "settled": "completed",
+    "rejected_by_seller": "failed",
+    "cancelled_by_buyer": "canceled",
+}
+A2A_CODES = {MISSING: -32001, FORBIDDEN: -32001, INVALID: -32602, ORDER_STATE: -32002}
+
+
+@dataclass
+class Sent:
+    """A write that was sent: what the model makes of it, given the new identifier, and what came back."""
+
+    who: str
+    method: str
+    path: str
+    body: Thing | None
+    key: str
+    predict: Callable[[str], None]
+    answer: Answer
+    at: datetime
+
+
+class MarketMachine(RuleBasedStateMachine):
+    """Each rule makes one call, on the twin and on the model, and compares status and code."""
+
+    provider: Provider = load("uumit")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.twin = Twin(self.provider, clock="frozen", now="2026-01-01T00:00:00Z")
+        self.market = Market()
+        self.money = self.total()
+        self.sent: Sent | None = None
+        self.calls = 0
+
+    # How a call is made and judged
+
+    def write(self, who: str, method: str, path: str, body: Thing | None, predict: Callable[[str], None]) -> None:
+        self.calls += 1
+        key = f"key-{self.calls}"
+        answer = self.send(who, method, path, body, key)
+        self.judge(answer, predict)
+        self.sent = Sent(who, method, path, body, key, predict, answer, self.market.now)
+
+    def send(self, who: str, method: str, path: str, body: Thing | None, key: str) -> Answer:
+        return self.twin.request(method, path, json=body, headers={"Idempotency-Key": key}, as_=who)
+
+    def judge(self, answer: Answer, predict: Callable[[str], None]) -> None:
+        said = answer.json()
+        made = (said["data"] or {}).get("id", "")
+        try:
+            predict(made)
+            expected = OK
+        except Refused as refused:
+            expected = refused.answer
+        assert (answer.status, said["code"]) == expected
+        assert (said["data"] is None) == (expected not in (OK, DRAFTED))
+        assert said["timestamp"] == int(self.market.now.timestamp())
+
+    def task(self, state: str, place: int) -> str:
+        """A task in this state if there is one: the later ones first, and now and then one that does not exist."""
+        fitting = [key for key, task in self.market.tasks.items() if state in ("", task["status"])]
+        keys = fitting or [*self.market.tasks]
+        return keys[-1 - place] if place < len(keys) else UNKNOWN
+
+    def caller(self, who: str, owner: str | None) -> str:
+        if who in USERS:
+            return who
+        owner = owner or "human_alice"
+        return owner if who == "owner" else PEERS[owner]
+
+    def poster(self, who: str, key: str) -> str:
+        return self.caller(who, self.market.tasks[key]["who"] if key in self.market.tasks else None)
+
+    def total(self) -> list[object]:
+        return [sum(purse[part] for purse in self.market.purses.values()) for part in ()]
+
+    # Tasks
+
+    @rule(who=CALLERS, body=FIXED | HOURLY)
+    def create_task(self, who: str, body: Thing) -> None:
+        sent = {"title": "A task", "description": "To be done.", **body}
+        kept = {name: value for name, value in sent.items() if name not in IGNORED}
+
+        def predict(made: str) -> None:
+            if body.get("mode") == "offline":
+                raise Refused(INVALID)
+            self.market.offer(who, kept, made)
+
+        self.write(who, "POST", f"{TASKS}/", sent, predict)
+
+    @rule(who=WHO, state=TASK_STATES, place=PLACES, body=UPDATES)
+    def update_task(self, who: str, state: str, place: int, body: Thing) -> None:
+        key = self.task(state, place)
+        who = self.poster(who, key)
+        kept = {name: value for name, value in body.items() if name not in IGNORED}
+        self.write(who, "PUT", f"{TASKS}/{key}", body, lambda _: self.market.update(who, key, kept))
+
+    @rule(who=WHO, state=TASK_STATES, place=PLACES)
+    def close_task(self, who: str, state: str, place: int) -> None:
+        key = self.task(state, place)
+        who = self.poster(who, key)
+        self.write(who, "POST", f"{TASKS}/{key}/close", None, lambda _: self.market.close(who, key))
+
+    @rule(who=WHO, state=st.sampled_from(["draft", "draft", "draft", "open", ""]), place=PLACES, body=DELIVERY)
+    def publish_draft(self, who: str, state: str, place: int, body: Thing) -> None:
+        key = self.task(state, place)
+        who = self.poster(who, key)
+        self.write(who, "POST", f"{TASKS}/{key}/publish-draft", body, lambda _: self.market.publish(who, key, body))
+
+    @rule(who=WHO, state=TASK_STATES, place=PLACES, body=DELIVERY, more=UPDATES)
+    def reuse_task(self, who: str, state: str, place: int, body: Thing, more: Thing) -> None:
+        key = self.task(state, place)
+        who = self.poster(who, key)
+        body = {**more, **body}
+        kept = {name: value for name, value in body.items() if name not in IGNORED}
+        self.write(who, "POST", f"{TASKS}/{key}/reuse", body, lambda made: self.market.reuse(who, key, kept, made))
+
+    @rule(who=WHO, verb=st.sampled_from(["push", "select"]), state=TASK_STATES, place=PLACES, skill=PLACES)
+    def choose_skill(self, who: str, verb: str, state: str, place: int, skill: int) -> None:
+        key, chosen = self.task(state, place), self.skill(skill)
+        who = self.poster(who, key)
+        act = self.market.push_skill if verb == "push" else self.market.select_skill
+        self.write(who, "POST", f"{TASKS}/{key}/{verb}-skill", {"skill_id": chosen}, lambda _: act(who, key, chosen))
+
+    def skill(self, place: int) -> str:
+        skills = [*self.market.skills]
+        return skills[place] if place < len(skills) else UNKNOWN
+
+    @rule(trigger=st.sampled_from(["cancel", "cancel_order", "cancel_order"]), state=TASK_STATES, place=PLACES)
+    def platform_acts(self, trigger: str, state: str, place: int) -> None:
+        key = self.task("matched" if trigger == "cancel_order" else state, place)
+        if key == UNKNOWN:
+            return
+        try:
+            self.twin.trigger(trigger, key, "task")
+            refused = False
+        except Refusal:
+            refused = True
+        try:
+            self.market.cancel_order(key) if trigger == "cancel_order" else self.market.end(key, "cancelled")
+            expected = False
+        except Refused:
+            expected = True
+        assert refused == expected
+
+    @rule(hours=HOURS)
+    def time_passes(self, hours: int) -> None:
+        self.market.advance(hours)
+        self.twin.advance(hours=hours)
+
+    # Applications
+
+    @rule(who=st.sampled_from(["peer", "peer", "peer", "owner", *USERS]), state=TASK_STATES, place=PLACES, skill=st.integers(0, 1))
+    def apply(self, who: str, state: str, place: int, skill: int) -> None:
+        key = self.task(state, place)
+        who = self.poster(who, key)
+        mine = [each for each, owner in self.market.skills.items() if owner == who]
+        chosen = mine[0] if not skill else self.skill(place)
+        body = {"skill_id": chosen, "message": "I can do it."}
+        self.write(who, "POST", f"{TASKS}/{key}/applications", body, lambda made: self.market.apply(who, key, chosen, made))
+
+    @rule(who=WHO, verb=st.sampled_from(["accept", "accept", "reject", "withdraw"]), place=PLACES, pending=st.booleans(), astray=PLACES)
+    def decide(self, who: str, verb: str, place: int, pending: bool, astray: int) -> None:  # noqa: FBT001
+        known = self.market.applications
+        keys = [key for key, each in known.items() if each["status"] == "pending" or not pending] or [*known]
+        application = keys[-1 - place] if place < len(keys) else UNKNOWN
+        key = known[application]["task"] if application in known and astray else self.task("open", place)
+        by = known[application]["who"] if verb == "withdraw" and application in known else None
+        who = self.caller(who, by) if by else self.poster(who, key)
+        method = "DELETE" if verb == "withdraw" else "POST"
+        path = f"{TASKS}/{key}/applications/{application}" + ("" if verb == "withdraw" else f"/{verb}")
+        self.write(who, method, path, None, lambda _: self.market.decide(who, key, application, verb))
+
+    # Transactions
+
+    def capability(self, place: int) -> str:
+        known = [*self.market.capabilities]
+        return known[place] if place < len(known) else "cap_nobody_sells"
+
+    @rule(who=CALLERS, place=st.integers(0, 4), hours=st.sampled_from([None, 1, 3]))
+    def buy(self, who: str, place: int, hours: int | None) -> None:
+        name = self.capability(place)
+        body = {"capability_id": name, "booked_hours": hours}
+        self.write(who, "POST", TRANSACTIONS, body, lambda made: self.market.buy(who, name, hours, made))
+
+    def order(self, state: str, place: int) -> str:
+        fitting = [key for key, each in self.market.transactions.items() if state in ("", each["status"])]
+        keys = fitting or [*self.market.transactions]
+        return keys[-1 - place] if place < len(keys) else UNKNOWN
+
+    def side(self, who: str, key: str, verb: str) -> str:
+        found = self.market.transactions.get(key)
+        if who in USERS or not found:
+            return who if who in USERS else "agent_ada"
+        role = STEPS[verb][0]
+        return str(found[role] if who == "owner" else found["seller" if role == "buyer" else "buyer"])
+
+    @rule(who=WHO, verb=st.sampled_from([*STEPS]), state=ORDER_STATES, place=PLACES, fitting=st.booleans())
+    def act_on_a_transaction(self, who: str, verb: str, state: str, place: int, fitting: bool) -> None:  # noqa: FBT001
+        key = self.order(STEPS[verb][1].split()[0] if fitting else state, place)
+        who = self.side(who, key, verb)
+        body = {"result_payload": {"done": True}} if verb == "deliver" else None
+        self.write(who, "POST", f"{TRANSACTIONS}/{key}/{verb}", body, lambda _: self.market.step(who, key, verb))
+
+    # The agent endpoint: the same transactions
+
+    def call(self, who: str, method: str, params: Thing, predict: Callable[[str], None]) -> None:
+        self.calls += 1
+        request = {"jsonrpc": "2.0", "id": self.calls, "method": method, "params": params}
+        answer = self.twin.request("POST", "/a2a", json=request, as_=who)
+        said = answer.json()
+        assert (answer.status, said["jsonrpc"], said["id"]) == (200, "2.0", self.calls)
+        made = said.get("result", {}).get("id", "")
+        try:
+            predict(made)
+        except Refused as refused:
+            assert said["error"]["code"] == A2A_CODES[refused.answer]
+            return
+        assert said["result"]["status"]["state"] == A2A_STATES[self.market.transactions[made]["status"]]
+
+    @rule(who=CALLERS, place=st.integers(0, 4), hours=st.sampled_from([None, 2]))
+    def agent_sends(self, who: str, place: int, hours: int | None) -> None:
+        name = self.capability(place)
+        params = {"capability_id": name, "booked_hours": hours}
+        self.call(who, "tasks/send", params, lambda made: self.market.buy(who, name, hours, made))
+
+    @rule(who=WHO, verb=st.sampled_from(["get", "cancel"]), state=ORDER_STATES, place=PLACES)
+    def agent_gets_or_cancels(self, who: str, verb: str, state: str, place: int) -> None:
+        key = self.order(state, place)
+        who = self.side(who, key, "cancel")
+
+        def predict(_: str) -> None:
+            if verb == "get":
+                self.market.see_transaction(who, key)
+            else:
+                self.market.step(who, key, "cancel")
+
+        self.call(who, f"tasks/{verb}", {"id": key}, predict)
+
+    # The same request once more, with the same key
+
+    @precondition(lambda self: self.sent is not None)
+    @rule()
+    def repeat(self) -> None:
+        sent = self.sent
+        assert sent is not None
+        answer = self.send(sent.who, sent.method, sent.path, sent.body, sent.key)
+        if sent.answer.status < 300 and self.market.now - sent.at < timedelta(hours=24):
+            assert answer.content == sent.answer.content
+            assert answer.headers["tasktwin-reason"] == "replay"
+        else:
+            self.judge(answer, sent.predict)
+            self.sent = Sent(sent.who, sent.method, sent.path, sent.body, sent.key, sent.predict, answer, self.market.now)
+
+    # What everybody sees afterwards
+
+    @rule(who=CALLERS, state=TASK_STATES, place=PLACES)
+    def read_task(self, who: str, state: str, place: int) -> None:
+        key = self.task(state, place)
+        answer = self.twin.request("GET", f"{TASKS}/{key}", as_=who)
+        self.judge(answer, lambda _: None if self.market.see_task(who, key) else None)
+        if answer.status == 200:
+            self.compare_task(who, key, answer.json()["data"])
+
+    def compare_task(self, who: str, key: str, shown: Thing) -> None:
+        task = self.market.tasks[key]
+        assert shown["status"] == task["status"]
+        assert shown["user_id"] == USERS[task["who"]]
+        assert shown["owner_type"] == space(task["who"])
+        assert shown["bounty_currency"] == {"human": "CNY", "agent": "UT"}[space(task["who"])]
+        assert float(shown["bounty_amount"] or 0) == float(task["bounty_amount"] or 0)
+        assert shown["delivery_hours"] == task["delivery_hours"]
+        assert (shown["matched_order_id"] is None) == (task["matched_order_id"] is None)
+        assert shown["my_application_status"] == self.market.my_status(who, key)
+
+    def listed(self, who: str, path: str, **query: object) -> dict[str, str]:
+        answer = self.twin.request("GET", path, params={"page_size": 100, **query}, as_=who)
+        page = answer.json()["data"]
+        assert answer.status == 200
+        assert (page["total"], page["has_more"]) == (len(page["items"]), False)
+        return {row["id"]: row["status"] for row in page["items"]}
+
+    @invariant()
+    def wallets_agree(self) -> None:
+        for who in USERS:
+            assert self.twin.request("GET", "/api/v1/wallet/", as_=who).json()["data"] == self.market.wallet(who)
+            book = self.twin.request("GET", "/api/v1/wallet/transactions", params={"page_size": 1}, as_=who).json()
+            assert book["data"]["total"] == self.market.entries[who]
+
+    @invariant()
+    def lists_agree(self) -> None:
+        market = self.market
+        for who in USERS:
+            mine = market.count(market.tasks, lambda row, who=who: row["who"] == who)
+            assert self.listed(who, f"{TASKS}/") == mine
+            hall = market.count(market.tasks, lambda row, who=who: (space(row["who"]), row["status"]) == (space(who), "open"))
+            assert self.listed(who, f"{TASKS}/hall") == hall
+            applied = market.count(market.applications, lambda row, who=who: row["who"] == who)
+            assert self.listed(who, f"{TASKS}/applications/mine") == applied
+            orders = market.count(market.transactions, lambda row, who=who: who in (row["buyer"], row["seller"]))
+            assert self.listed(who, TRANSACTIONS) == orders
+
+    @rule(state=TASK_STATES, place=PLACES)
+    def read_applications(self, state: str, place: int) -> None:
+        key = self.task(state, place)
+        if key == UNKNOWN:
+            return
+        applied = self.market.count(self.market.applications, lambda row: row["task"] == key)
+        assert self.listed(self.market.tasks[key]["who"], f"{TASKS}/{key}/applications") == applied
+
+    @rule(who=CALLERS, role=st.sampled_from(["buyer", "seller"]))
+    def read_one_side(self, who: str, role: str) -> None:
+        orders = self.market.count(self.market.transactions, lambda row: row[role] == who)
+        assert self.listed(who, TRANSACTIONS, role=role) == orders
+
+
+MarketMachine.TestCase.settings = settings(
+    derandomize=True, deadline=None, database=None, max_examples=50, stateful_step_count=50
+)
+test_market_machine = MarketMachine.TestCase
