@@ -20,7 +20,7 @@ FINE, FINDINGS, WRONG, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def telling(command: Callable[P, T]) -> Callable[P, T]:
-    """Wrong data and misuse end with a message and exit code 2, never with a trace."""
+    """Wrong data and misuse end with a message and exit code 2, Ctrl-C with 130, never with a trace."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -33,6 +33,8 @@ def telling(command: Callable[P, T]) -> Callable[P, T]:
         except MisuseError as error:
             click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
             sys.exit(WRONG)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
 
     return run
 

@@ -1,5 +1,6 @@
 """What is wrong with a document is said once, all at once, and where."""
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -65,6 +66,33 @@ def test_a_wrong_document_is_refused_with_a_pointer(paths: dict[str, Any], point
         del components["schemas"]
     found = problems(document(paths, components=components))
     assert [(where, message in text) for where, text, _ in found if where == pointer] == [(pointer, True)]
+
+
+def test_statuses_may_be_numbers() -> None:
+    compiled = contract({"/": {"get": {"operationId": "it", "responses": {200: {"description": "", "x-n": {1: 2}}}}}})
+    assert compiled.operations["it"].success == 200
+
+
+def nested(levels: int) -> Any:
+    value: Any = {}
+    for _ in range(levels):
+        value = {"items": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        ({"default": dt.date(2026, 1, 1)}, "is no JSON value"),
+        ({"enum": [{None: 1}]}, "the key None is no text"),
+        (nested(300), "nested deeper"),
+        (nested(120), "schemas nested deeper"),
+    ],
+    ids=["date", "key", "deep document", "deep schema"],
+)
+def test_what_is_no_json_is_refused(schema: Any, message: str) -> None:
+    found = problems(document({"/": {"get": {"parameters": [{"name": "a", "in": "query", "schema": schema}]}}}))
+    assert message in found[0][1]
 
 
 def test_all_problems_come_at_once_with_hints() -> None:

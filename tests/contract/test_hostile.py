@@ -1,6 +1,8 @@
 """Whatever is sent, the answer is a violation and never an exception, and it comes soon."""
 
+import copy
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.contract.documents import JSON_LINE, contract, taking
 
-from tasktwin.contract import Match, Operation
+from tasktwin.contract import Match, Operation, compile_contract
+from tasktwin.errors import DataError
 
 NODE = {
     "type": "object",
@@ -159,7 +162,7 @@ def test_many_content_types_do_not_fill_the_memory() -> None:
 @pytest.mark.parametrize(
     "body",
     [b"bytes", "\ud800", {"next": {1: 2}}, {"next": b""}, object(), float("nan"), {"next": {"next": "\ud800"}}],
-    ids=repr,
+    ids=["bytes", "surrogate", "integer key", "bytes inside", "no JSON at all", "NaN", "surrogate inside"],
 )
 def test_hostile_responses(body: Any) -> None:
     responses = {
@@ -195,3 +198,48 @@ def test_any_bytes_are_read_without_an_exception(
     identifier: str, query: bytes, lines: list[tuple[bytes, bytes]], media: bytes, body: bytes
 ) -> None:
     keywords(query, (*lines, (b"content-type", media)), body, identifier)
+
+
+ODD: list[Any] = [
+    None,
+    True,
+    1,
+    "x",
+    "",
+    [],
+    {},
+    [1],
+    {"a": 1},
+    {1: 2},
+    [[]],
+    [None],
+    "{x}",
+    "#/",
+    {"$ref": "#/paths"},
+    {"$ref": 1},
+    {"$ref": "#x"},
+    {"$ref": "#/components/schemas/Node"},
+]
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, item in items:
+        yield from places(item, (*path, key))
+
+
+@settings(max_examples=400, derandomize=True, deadline=None, database=None)
+@given(st.sampled_from([path for path in places(TARGET.reference.document) if len(path) > 1]), st.sampled_from(ODD))
+def test_a_document_with_anything_anywhere_is_compiled_or_refused(path: tuple[Any, ...], odd: Any) -> None:
+    broken = copy.deepcopy(TARGET.reference.document)
+    node = broken
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = odd
+    try:
+        compiled = compile_contract(broken)
+    except DataError as error:
+        assert error.problems  # noqa: PT017 - either way is right
+    else:
+        assert all(operation.read({}, b"limit=x", (JSON_LINE,), b"{}") for operation in compiled.operations.values())

@@ -2,10 +2,11 @@
 
 Nothing of the code under test is used here. A call either changes the market or raises ``Refused`` and changes nothing.
 """
+# ruff: noqa: D102 - a method is named after the call that it stands for
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -38,7 +39,16 @@ TASK_STATE: Answer = (409, 4001)
 ORDER_STATE: Answer = (409, 4501)
 
 OPEN_FOR = timedelta(hours=72)
-COPIED = ("title", "mode", "city", "billing_model", "bounty_amount", "unit_price", "total_quantity", "scheduled_start_at")
+COPIED = (
+    "title",
+    "mode",
+    "city",
+    "billing_model",
+    "bounty_amount",
+    "unit_price",
+    "total_quantity",
+    "scheduled_start_at",
+)
 STEPS = {
     "freeze": ("buyer", "pending_freeze", "frozen"),
     "accept": ("seller", "frozen", "accepted"),
@@ -67,6 +77,13 @@ def refuse_unless(fine: object, answer: Answer) -> None:
         raise Refused(answer)
 
 
+@cache
+def read_seeds() -> Thing:
+    """The rows of the seeds: never changed by a market."""
+    rows: Thing = yaml.load(SEEDS.read_text(), yaml.CSafeLoader)["rows"]
+    return rows
+
+
 def ago(text: str) -> datetime:
     """A time of the seeds such as ``-2h``."""
     return BEGINNING - timedelta(**{UNITS[text[-1]]: int(text[1:-1])})
@@ -76,7 +93,7 @@ class Market:
     """Tasks, applications, transactions and purses by id, as the seeds have them at first."""
 
     def __init__(self) -> None:
-        rows = yaml.safe_load(SEEDS.read_text())["rows"]
+        rows = read_seeds()
         self.now = BEGINNING
         self.tasks: dict[str, Thing] = {row["id"]: self._seeded_task(row) for row in rows["task"]}
         self.applications: dict[str, Thing] = {
@@ -95,7 +112,8 @@ class Market:
         self.skills = {row["id"]: NAMES[row["user_id"]] for row in rows["skill"]}
         self.capabilities = {row["id"]: row for row in rows["capability"]}
         self.purses = {
-            NAMES[row["id"]]: {key: Decimal(value) for key, value in row.items() if key != "id"} for row in rows["purse"]
+            NAMES[row["id"]]: {key: Decimal(value) for key, value in row.items() if key != "id"}
+            for row in rows["purse"]
         }
         self.entries = dict.fromkeys(USERS, 0)
         for row in rows["wallet_entry"]:
@@ -157,7 +175,13 @@ class Market:
     def offer(self, who: str, body: Thing, made: str, copied: Thing | None = None) -> None:
         """Create a task. A human without the money gets a draft, an agent nothing."""
         blank = {**dict.fromkeys((*COPIED, "delivery_hours", "held", "worker", "matched_order_id"))}
-        defaults = {"mode": "online", "billing_model": "fixed_deadline", "who": who, "status": "open", "since": self.now}
+        defaults = {
+            "mode": "online",
+            "billing_model": "fixed_deadline",
+            "who": who,
+            "status": "open",
+            "since": self.now,
+        }
         task = {**blank, **defaults, **(copied or {}), **body}
         amount = self.price(task)
         task["bounty_amount"] = amount
@@ -310,10 +334,6 @@ class Market:
         found["status"] = to
 
     # What is seen
-
-    def count(self, rows: dict[str, Thing], keep: Callable[[Thing], bool]) -> dict[str, str]:
-        """Identifier to status of the rows that are kept."""
-        return {key: row["status"] for key, row in rows.items() if keep(row)}
 
     def wallet(self, who: str) -> Thing:
         """As the wallet's overview shows it: the total is the sum of the other two."""

@@ -2,25 +2,46 @@
 # ruff: noqa: D102 - a rule is described by its name, as a test is
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import ClassVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from tests.uumit.market import (
+    DRAFTED,
+    FORBIDDEN,
+    INVALID,
+    MISSING,
+    OK,
+    ORDER_STATE,
+    PEERS,
+    STEPS,
+    USERS,
+    Market,
+    Refused,
+    Thing,
+    space,
+)
 
 from tasktwin import Provider, Twin, load
 from tasktwin.errors import Refusal
 from tasktwin.server.twin import Answer
-from tests.uumit.market import DRAFTED, FORBIDDEN, INVALID, MISSING, OK, ORDER_STATE, PEERS, STEPS, USERS, Market, Refused, Thing, space
 
 TASKS = "/api/v1/tasks"
 TRANSACTIONS = "/api/v1/transactions"
+NOWHERE = 15
 UNKNOWN = "99999999-9999-4999-8999-999999999999"
 
-WHO = st.sampled_from(["owner", "owner", "owner", "peer", "peer", *USERS])
+RIGHT = st.sampled_from([True, True, True, False])
+"""Whether a call is made by whom, and on what, it should be; else by and on anything."""
+
+WHO = st.sampled_from([*["owner"] * 7, "peer", *USERS])
 CALLERS = st.sampled_from([*USERS])
-PLACES = st.integers(0, 7)
+PLACES = st.integers(0, 15)
 TASK_STATES = st.sampled_from(["", "open", "open", "open", "draft", "matched"])
 ORDER_STATES = st.sampled_from(["", "pending_freeze", "frozen", "accepted", "delivered"])
 HOURS = st.sampled_from([1, 1, 5, 23, 24, 30, 71, 72])
@@ -54,6 +75,10 @@ UPDATES = st.fixed_dictionaries(
     },
 )
 DELIVERY = st.sampled_from([{"delivery_hours": 24}] * 5 + [{}])
+SETTINGS = settings(derandomize=True, deadline=None, database=None, max_examples=80, stateful_step_count=50)
+MONEY = {"ut": Decimal(3650), "cash": Decimal(6220)}
+"""What the seeds put into all purses together. No call of the API makes or destroys money."""
+
 IGNORED = ("owner_type", "status")
 A2A_STATES = {
     "pending_freeze": "submitted",
@@ -76,28 +101,45 @@ class Sent:
     path: str
     body: Thing | None
     key: str
-    predict: Callable[[str], None]
+    predict: Callable[[str], object]
     answer: Answer
     at: datetime
+
+
+@cache
+def uumit() -> Provider:
+    return load("uumit")
+
+
+def statuses(rows: dict[str, Thing], value: str, *fields: str) -> dict[str, str]:
+    """Identifier to status of the rows that have this value in one of the fields."""
+    return {key: row["status"] for key, row in rows.items() if value in [row[field] for field in fields]}
+
+
+def pick(rows: dict[str, Thing], state: str, place: int) -> str:
+    keys = [key for key, row in rows.items() if state in ("", row["status"])] or [*rows]
+    return UNKNOWN if place == NOWHERE else keys[-1 - place % len(keys)]
 
 
 class MarketMachine(RuleBasedStateMachine):
     """Each rule makes one call, on the twin and on the model, and compares status and code."""
 
-    provider: Provider = load("uumit")
+    steps: ClassVar[int] = 0
+    taken: ClassVar[set[tuple[str, str]]] = set()
 
     def __init__(self) -> None:
         super().__init__()
-        self.twin = Twin(self.provider, clock="frozen", now="2026-01-01T00:00:00Z")
+        self.twin = Twin(uumit(), clock="frozen", now="2026-01-01T00:00:00Z")
         self.market = Market()
-        self.money = self.total()
+        self.changed = True
         self.sent: Sent | None = None
         self.calls = 0
 
     # How a call is made and judged
 
-    def write(self, who: str, method: str, path: str, body: Thing | None, predict: Callable[[str], None]) -> None:
+    def write(self, who: str, method: str, path: str, body: Thing | None, predict: Callable[[str], object]) -> None:
         self.calls += 1
+        self.changed = True
         key = f"key-{self.calls}"
         answer = self.send(who, method, path, body, key)
         self.judge(answer, predict)
@@ -106,7 +148,7 @@ class MarketMachine(RuleBasedStateMachine):
     def send(self, who: str, method: str, path: str, body: Thing | None, key: str) -> Answer:
         return self.twin.request(method, path, json=body, headers={"Idempotency-Key": key}, as_=who)
 
-    def judge(self, answer: Answer, predict: Callable[[str], None]) -> None:
+    def judge(self, answer: Answer, predict: Callable[[str], object]) -> None:
         said = answer.json()
         made = (said["data"] or {}).get("id", "")
         try:
@@ -120,9 +162,7 @@ class MarketMachine(RuleBasedStateMachine):
 
     def task(self, state: str, place: int) -> str:
         """A task in this state if there is one: the later ones first, and now and then one that does not exist."""
-        fitting = [key for key, task in self.market.tasks.items() if state in ("", task["status"])]
-        keys = fitting or [*self.market.tasks]
-        return keys[-1 - place] if place < len(keys) else UNKNOWN
+        return pick(self.market.tasks, state, place)
 
     def caller(self, who: str, owner: str | None) -> str:
         if who in USERS:
@@ -132,9 +172,6 @@ class MarketMachine(RuleBasedStateMachine):
 
     def poster(self, who: str, key: str) -> str:
         return self.caller(who, self.market.tasks[key]["who"] if key in self.market.tasks else None)
-
-    def total(self) -> list[object]:
-        return [sum(purse[part] for purse in self.market.purses.values()) for part in ()]
 
     # Tasks
 
@@ -177,19 +214,23 @@ class MarketMachine(RuleBasedStateMachine):
         kept = {name: value for name, value in body.items() if name not in IGNORED}
         self.write(who, "POST", f"{TASKS}/{key}/reuse", body, lambda made: self.market.reuse(who, key, kept, made))
 
-    @rule(who=WHO, verb=st.sampled_from(["push", "select"]), state=TASK_STATES, place=PLACES, skill=PLACES)
-    def choose_skill(self, who: str, verb: str, state: str, place: int, skill: int) -> None:
-        key, chosen = self.task(state, place), self.skill(skill)
-        who = self.poster(who, key)
+    @rule(right=RIGHT, who=CALLERS, verb=st.sampled_from(["push", "select"]), state=TASK_STATES, place=PLACES)
+    def choose_skill(self, right: bool, who: str, verb: str, state: str, place: int) -> None:  # noqa: FBT001
+        key = self.task("open" if right else state, place)
+        who = self.poster("owner", key) if right else who
+        chosen = self.skill_of(PEERS[who]) if right else self.skill(place)
         act = self.market.push_skill if verb == "push" else self.market.select_skill
         self.write(who, "POST", f"{TASKS}/{key}/{verb}-skill", {"skill_id": chosen}, lambda _: act(who, key, chosen))
 
+    def skill_of(self, owner: str) -> str:
+        return next(each for each, who in self.market.skills.items() if who == owner)
+
     def skill(self, place: int) -> str:
-        skills = [*self.market.skills]
-        return skills[place] if place < len(skills) else UNKNOWN
+        return UNKNOWN if place == NOWHERE else [*self.market.skills][place % len(self.market.skills)]
 
     @rule(trigger=st.sampled_from(["cancel", "cancel_order", "cancel_order"]), state=TASK_STATES, place=PLACES)
     def platform_acts(self, trigger: str, state: str, place: int) -> None:
+        self.changed = True
         key = self.task("matched" if trigger == "cancel_order" else state, place)
         if key == UNKNOWN:
             return
@@ -207,28 +248,29 @@ class MarketMachine(RuleBasedStateMachine):
 
     @rule(hours=HOURS)
     def time_passes(self, hours: int) -> None:
+        self.changed = True
         self.market.advance(hours)
         self.twin.advance(hours=hours)
 
     # Applications
 
-    @rule(who=st.sampled_from(["peer", "peer", "peer", "owner", *USERS]), state=TASK_STATES, place=PLACES, skill=st.integers(0, 1))
-    def apply(self, who: str, state: str, place: int, skill: int) -> None:
-        key = self.task(state, place)
-        who = self.poster(who, key)
-        mine = [each for each, owner in self.market.skills.items() if owner == who]
-        chosen = mine[0] if not skill else self.skill(place)
+    @rule(right=RIGHT, who=CALLERS, state=TASK_STATES, place=PLACES, skill=PLACES)
+    def apply(self, right: bool, who: str, state: str, place: int, skill: int) -> None:  # noqa: FBT001
+        key = self.task("open" if right else state, place)
+        who = self.poster("peer", key) if right else who
+        chosen = self.skill_of(who) if right else self.skill(skill)
         body = {"skill_id": chosen, "message": "I can do it."}
-        self.write(who, "POST", f"{TASKS}/{key}/applications", body, lambda made: self.market.apply(who, key, chosen, made))
+        self.write(
+            who, "POST", f"{TASKS}/{key}/applications", body, lambda made: self.market.apply(who, key, chosen, made)
+        )
 
-    @rule(who=WHO, verb=st.sampled_from(["accept", "accept", "reject", "withdraw"]), place=PLACES, pending=st.booleans(), astray=PLACES)
-    def decide(self, who: str, verb: str, place: int, pending: bool, astray: int) -> None:  # noqa: FBT001
-        known = self.market.applications
-        keys = [key for key, each in known.items() if each["status"] == "pending" or not pending] or [*known]
-        application = keys[-1 - place] if place < len(keys) else UNKNOWN
-        key = known[application]["task"] if application in known and astray else self.task("open", place)
-        by = known[application]["who"] if verb == "withdraw" and application in known else None
-        who = self.caller(who, by) if by else self.poster(who, key)
+    @rule(right=RIGHT, who=CALLERS, verb=st.sampled_from(["accept", "accept", "reject", "withdraw"]), place=PLACES)
+    def decide(self, right: bool, who: str, verb: str, place: int) -> None:  # noqa: FBT001
+        application = pick(self.market.applications, "pending" if right else "", place)
+        known = self.market.applications.get(application)
+        key = known["task"] if known and place != 1 else self.task("open", place)
+        if right and known:
+            who = known["who"] if verb == "withdraw" else self.market.tasks[known["task"]]["who"]
         method = "DELETE" if verb == "withdraw" else "POST"
         path = f"{TASKS}/{key}/applications/{application}" + ("" if verb == "withdraw" else f"/{verb}")
         self.write(who, method, path, None, lambda _: self.market.decide(who, key, application, verb))
@@ -245,29 +287,22 @@ class MarketMachine(RuleBasedStateMachine):
         body = {"capability_id": name, "booked_hours": hours}
         self.write(who, "POST", TRANSACTIONS, body, lambda made: self.market.buy(who, name, hours, made))
 
-    def order(self, state: str, place: int) -> str:
-        fitting = [key for key, each in self.market.transactions.items() if state in ("", each["status"])]
-        keys = fitting or [*self.market.transactions]
-        return keys[-1 - place] if place < len(keys) else UNKNOWN
-
-    def side(self, who: str, key: str, verb: str) -> str:
+    @rule(right=RIGHT, who=CALLERS, verb=st.sampled_from([*STEPS]), state=ORDER_STATES, place=PLACES)
+    def act_on_a_transaction(self, right: bool, who: str, verb: str, state: str, place: int) -> None:  # noqa: FBT001
+        key = pick(self.market.transactions, state, place)
         found = self.market.transactions.get(key)
-        if who in USERS or not found:
-            return who if who in USERS else "agent_ada"
-        role = STEPS[verb][0]
-        return str(found[role] if who == "owner" else found["seller" if role == "buyer" else "buyer"])
-
-    @rule(who=WHO, verb=st.sampled_from([*STEPS]), state=ORDER_STATES, place=PLACES, fitting=st.booleans())
-    def act_on_a_transaction(self, who: str, verb: str, state: str, place: int, fitting: bool) -> None:  # noqa: FBT001
-        key = self.order(STEPS[verb][1].split()[0] if fitting else state, place)
-        who = self.side(who, key, verb)
+        if found and right:
+            fitting = [each for each, (_, sources, _) in STEPS.items() if found["status"] in sources.split()] or [verb]
+            verb = fitting[[*STEPS].index(verb) % len(fitting)]
+            who = found[STEPS[verb][0]]
         body = {"result_payload": {"done": True}} if verb == "deliver" else None
         self.write(who, "POST", f"{TRANSACTIONS}/{key}/{verb}", body, lambda _: self.market.step(who, key, verb))
 
     # The agent endpoint: the same transactions
 
-    def call(self, who: str, method: str, params: Thing, predict: Callable[[str], None]) -> None:
+    def call(self, who: str, method: str, params: Thing, predict: Callable[[str], object]) -> None:
         self.calls += 1
+        self.changed = True
         request = {"jsonrpc": "2.0", "id": self.calls, "method": method, "params": params}
         answer = self.twin.request("POST", "/a2a", json=request, as_=who)
         said = answer.json()
@@ -275,10 +310,10 @@ class MarketMachine(RuleBasedStateMachine):
         made = said.get("result", {}).get("id", "")
         try:
             predict(made)
+            expected: object = A2A_STATES[self.market.transactions[made]["status"]]
         except Refused as refused:
-            assert said["error"]["code"] == A2A_CODES[refused.answer]
-            return
-        assert said["result"]["status"]["state"] == A2A_STATES[self.market.transactions[made]["status"]]
+            expected = A2A_CODES[refused.answer]
+        assert (said["result"]["status"]["state"] if made else said["error"]["code"]) == expected
 
     @rule(who=CALLERS, place=st.integers(0, 4), hours=st.sampled_from([None, 2]))
     def agent_sends(self, who: str, place: int, hours: int | None) -> None:
@@ -286,10 +321,11 @@ class MarketMachine(RuleBasedStateMachine):
         params = {"capability_id": name, "booked_hours": hours}
         self.call(who, "tasks/send", params, lambda made: self.market.buy(who, name, hours, made))
 
-    @rule(who=WHO, verb=st.sampled_from(["get", "cancel"]), state=ORDER_STATES, place=PLACES)
-    def agent_gets_or_cancels(self, who: str, verb: str, state: str, place: int) -> None:
-        key = self.order(state, place)
-        who = self.side(who, key, "cancel")
+    @rule(right=RIGHT, who=CALLERS, verb=st.sampled_from(["get", "cancel"]), state=ORDER_STATES, place=PLACES)
+    def agent_gets_or_cancels(self, right: bool, who: str, verb: str, state: str, place: int) -> None:  # noqa: FBT001
+        key = pick(self.market.transactions, state, place)
+        found = self.market.transactions.get(key)
+        who = found["buyer"] if found and right else who
 
         def predict(_: str) -> None:
             if verb == "get":
@@ -304,7 +340,7 @@ class MarketMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.sent is not None)
     @rule()
     def repeat(self) -> None:
-        sent = self.sent
+        sent, self.changed = self.sent, True
         assert sent is not None
         answer = self.send(sent.who, sent.method, sent.path, sent.body, sent.key)
         if sent.answer.status < 300 and self.market.now - sent.at < timedelta(hours=24):
@@ -312,7 +348,7 @@ class MarketMachine(RuleBasedStateMachine):
             assert answer.headers["tasktwin-reason"] == "replay"
         else:
             self.judge(answer, sent.predict)
-            self.sent = Sent(sent.who, sent.method, sent.path, sent.body, sent.key, sent.predict, answer, self.market.now)
+            self.sent = replace(sent, answer=answer, at=self.market.now)
 
     # What everybody sees afterwards
 
@@ -320,7 +356,7 @@ class MarketMachine(RuleBasedStateMachine):
     def read_task(self, who: str, state: str, place: int) -> None:
         key = self.task(state, place)
         answer = self.twin.request("GET", f"{TASKS}/{key}", as_=who)
-        self.judge(answer, lambda _: None if self.market.see_task(who, key) else None)
+        self.judge(answer, lambda _: self.market.see_task(who, key))
         if answer.status == 200:
             self.compare_task(who, key, answer.json()["data"])
 
@@ -343,40 +379,51 @@ class MarketMachine(RuleBasedStateMachine):
         return {row["id"]: row["status"] for row in page["items"]}
 
     @invariant()
+    def everything_agrees(self) -> None:
+        if self.changed:
+            self.wallets_agree()
+            self.lists_agree()
+        self.changed = False
+        type(self).steps += 1
+
     def wallets_agree(self) -> None:
+        wallets = {who: self.twin.request("GET", "/api/v1/wallet/", as_=who).json()["data"] for who in USERS}
+        assert wallets == {who: self.market.wallet(who) for who in USERS}
+        for bucket, total in MONEY.items():
+            assert sum(Decimal(each[bucket]["total"]) for each in wallets.values()) == total
         for who in USERS:
-            assert self.twin.request("GET", "/api/v1/wallet/", as_=who).json()["data"] == self.market.wallet(who)
             book = self.twin.request("GET", "/api/v1/wallet/transactions", params={"page_size": 1}, as_=who).json()
             assert book["data"]["total"] == self.market.entries[who]
 
-    @invariant()
     def lists_agree(self) -> None:
-        market = self.market
         for who in USERS:
-            mine = market.count(market.tasks, lambda row, who=who: row["who"] == who)
-            assert self.listed(who, f"{TASKS}/") == mine
-            hall = market.count(market.tasks, lambda row, who=who: (space(row["who"]), row["status"]) == (space(who), "open"))
-            assert self.listed(who, f"{TASKS}/hall") == hall
-            applied = market.count(market.applications, lambda row, who=who: row["who"] == who)
-            assert self.listed(who, f"{TASKS}/applications/mine") == applied
-            orders = market.count(market.transactions, lambda row, who=who: who in (row["buyer"], row["seller"]))
-            assert self.listed(who, TRANSACTIONS) == orders
+            assert self.listed(who, f"{TASKS}/") == statuses(self.market.tasks, who, "who")
+            assert self.listed(who, f"{TASKS}/applications/mine") == statuses(self.market.applications, who, "who")
+            assert self.listed(who, TRANSACTIONS) == statuses(self.market.transactions, who, "buyer", "seller")
+        for who in ("human_bob", "agent_ada"):
+            spaces = {key: task for key, task in self.market.tasks.items() if space(task["who"]) == space(who)}
+            assert self.listed(who, f"{TASKS}/hall") == statuses(spaces, "open", "status")
+
+    def teardown(self) -> None:
+        type(self).taken.update(self.twin.world.taken)
 
     @rule(state=TASK_STATES, place=PLACES)
     def read_applications(self, state: str, place: int) -> None:
         key = self.task(state, place)
         if key == UNKNOWN:
             return
-        applied = self.market.count(self.market.applications, lambda row: row["task"] == key)
+        applied = statuses(self.market.applications, key, "task")
         assert self.listed(self.market.tasks[key]["who"], f"{TASKS}/{key}/applications") == applied
 
     @rule(who=CALLERS, role=st.sampled_from(["buyer", "seller"]))
     def read_one_side(self, who: str, role: str) -> None:
-        orders = self.market.count(self.market.transactions, lambda row: row[role] == who)
+        orders = statuses(self.market.transactions, who, role)
         assert self.listed(who, TRANSACTIONS, role=role) == orders
 
 
-MarketMachine.TestCase.settings = settings(
-    derandomize=True, deadline=None, database=None, max_examples=50, stateful_step_count=50
-)
-test_market_machine = MarketMachine.TestCase
+def test_the_twin_and_the_model_agree_on_any_sequence_of_calls() -> None:
+    MarketMachine.steps, MarketMachine.taken = 0, set()
+    run_state_machine_as_test(MarketMachine, settings=SETTINGS)
+    assert MarketMachine.steps >= 2_000
+    ways = {(name, way) for name, lifecycle in uumit().rules.lifecycles.items() for way in lifecycle.transitions}
+    assert MarketMachine.taken == ways

@@ -272,6 +272,19 @@ class Rules:
     limit: int = 1_048_576
 
     @cached_property
+    def scopes(self) -> dict[tuple[str, str], frozenset[str]]:
+        """The scopes a caller needs, by channel and operation; nothing where the operation does not take the channel."""
+        needed: dict[tuple[str, str], frozenset[str]] = {}
+        for channel in self.channels:
+            schemes = {look.scheme for look in channel.looks}
+            for operation in self.contract.operations.values():
+                for each in operation.security:
+                    if each and schemes.issuperset(scheme for scheme, _ in each):
+                        wanted = frozenset(scope for _, scopes in each for scope in scopes)
+                        needed.setdefault((channel.name, operation.id), wanted)
+        return needed
+
+    @cached_property
     def lifecycles(self) -> dict[str, Lifecycle]:
         """The lifecycles by name."""
         return {each.lifecycle.name: each.lifecycle for each in self.collections.values() if each.lifecycle}

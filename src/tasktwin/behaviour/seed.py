@@ -8,7 +8,7 @@ from typing import TypeAlias
 from tasktwin.behaviour.expression import Reader, Scope, compile_template
 from tasktwin.behaviour.rules import Collection
 from tasktwin.behaviour.world import World
-from tasktwin.errors import DataError, Problem
+from tasktwin.errors import DataError, MisuseError, Problem
 from tasktwin.state import Chance, format_instant, parse_instant
 from tasktwin.wire import Json
 
@@ -81,5 +81,8 @@ def _dated(fields: dict[str, Json], collection: Collection, world: World) -> dic
     for name in collection.instants & fields.keys():
         if isinstance(fields[name], str) and (found := _RELATIVE.fullmatch(fields[name])):
             offset = int(found[1] + found[2]) * UNITS[found[3]] * 1_000_000
-            fields[name] = format_instant(world.instant + offset, world.rules.precision)
+            try:
+                fields[name] = format_instant(world.instant + offset, world.rules.precision)
+            except ValueError:
+                raise MisuseError(f"a world that begins at {world.now()} has no time {fields[name]}, which its seeds need") from None
     return fields

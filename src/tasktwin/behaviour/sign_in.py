@@ -7,7 +7,6 @@ from tasktwin.behaviour.rules import Channel, Look
 from tasktwin.behaviour.world import World
 from tasktwin.contract import Operation
 from tasktwin.errors import Refusal
-from tasktwin.state import Query
 from tasktwin.wire import Json
 
 Credentials = Callable[[str], str | None]
@@ -33,16 +32,14 @@ def identify(world: World, operation: Operation, credentials: Credentials) -> di
 
 
 def _enter(world: World, channel: Channel, operation: Operation, credentials: Credentials) -> dict[str, Json]:
-    schemes = {look.scheme for look in channel.looks}
-    fitting = [each for each in operation.security if {scheme for scheme, _ in each} <= schemes and each]
-    if not fitting:
+    scopes = world.rules.scopes.get((channel.name, operation.id))
+    if scopes is None:
         raise Refusal("not_authenticated", f"this operation does not take the {channel.name} channel")
     scope = world.scope()
     for look in channel.looks:
         scope[look.name] = _look(world, look, scope, credentials)
     principal: dict[str, Json] = channel.principal(scope)
     principal["channel"] = channel.name
-    scopes = {each for _, wanted in fitting[0] for each in wanted}
     if scopes and not scopes <= set(principal.get("scopes") or ()):
         raise Refusal("forbidden", f"the credential lacks the scope {' '.join(sorted(scopes))}")
     return principal
@@ -52,9 +49,8 @@ def _look(world: World, look: Look, scope: Scope, credentials: Credentials) -> J
     scope["credential"] = credentials(look.scheme)
     if scope["credential"] is None:
         raise Refusal("not_authenticated", f"the credential {look.scheme} is missing")
-    equal = tuple((name, read(scope)) for name, read in look.where.equal)
-    row = world.store.first(Query(look.collection, equal))
-    if row is None or (look.where.rest is not None and not look.where.rest(scope, row)):
+    row = world.first(look.collection, look.where, scope)
+    if row is None:
         raise Refusal(look.unknown, f"the credential {look.scheme} is not known")
     return row
 

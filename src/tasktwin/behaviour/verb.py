@@ -64,14 +64,9 @@ def show(world: World, collection: Collection, row: Row, scope: Scope) -> Row:
     if collection.joins:
         inner = {**scope, "row": row}
         for join in collection.joins:
-            equal = tuple((name, read(inner)) for name, read in join.where.equal)
-            other = world.store.first(Query(join.collection, equal, join.order, join.descending, _keep(join.where.rest, inner)))
+            other = world.first(join.collection, join.where, inner, join.order, descending=join.descending)
             shown[join.field] = join.otherwise if other is None else join.give({**inner, "row": other})
     return shown
-
-
-def _keep(rest: Callable[[Scope, Row], bool] | None, scope: Scope) -> Callable[[Row], bool] | None:
-    return None if rest is None else lambda row: rest(scope, row)
 
 
 def _needed(world: World, scope: Scope, need: Need) -> Row:
@@ -130,8 +125,7 @@ def _create(world: World, binding: Binding, scope: Scope) -> Json:
 
 
 def _refuse_second(world: World, unique: Unique, collection: Collection, scope: Scope) -> None:
-    equal = tuple((name, read(scope)) for name, read in unique.where.equal)
-    if world.store.first(Query(collection.name, equal, keep=_keep(unique.where.rest, scope))):
+    if world.first(collection.name, unique.where, scope):
         raise Refusal(unique.refuse, f"there is such a {collection.name} already")
 
 

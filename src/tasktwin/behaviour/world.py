@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from tasktwin.behaviour.condition import Condition
 from tasktwin.behaviour.expression import Scope
 from tasktwin.behaviour.lifecycle import NEW, Transition
 from tasktwin.behaviour.rules import Collection, Rules
@@ -14,6 +15,7 @@ from tasktwin.errors import MisuseError, Refusal
 from tasktwin.state import (
     Clock,
     Journal,
+    Query,
     Row,
     Snapshot,
     Store,
@@ -26,6 +28,9 @@ from tasktwin.wire import Json
 
 FIRINGS = 1_000_000
 """So many timers may fire in one advance of the clock; beyond it the data surely holds a loop."""
+
+MOST_DIGITS = 24
+"""Digits of a decimal before its point; arithmetic on more would round."""
 
 @dataclass(frozen=True, slots=True)
 class Fired:
@@ -89,8 +94,9 @@ class World:
             self._passed.clear()
             raise
         self.store.commit()
-        self.taken.update(self._passed)
-        self._passed.clear()
+        if self._passed:
+            self.taken.update(self._passed)
+            self._passed.clear()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -152,6 +158,12 @@ class World:
         """A row as it is kept, or ``None``."""
         return self.store.get(collection, key)
 
+    def first(self, collection: str, where: Condition, scope: Scope, order: str = "", *, descending: bool = False) -> Row | None:
+        """The first row that fits a condition without alternatives, or ``None``."""
+        equal, rest = tuple([(name, read(scope)) for name, read in where.equal]), where.rest
+        keep = None if rest is None else lambda row: rest(scope, row)
+        return self.store.first(Query(collection, equal, order, descending, keep)) if where.applies(scope) else None
+
     def trigger(self, name: str, key: str, collection: str = "") -> Row:
         """Fire a transition that is not an API call. Raises ``MisuseError`` if unknown, ``Refusal`` if not allowed now."""
         owners = [each for each in self.rules.lifecycles.values() if name in each.by_trigger]
@@ -176,7 +188,7 @@ class World:
         for stamp in (collection.created, collection.updated):
             if stamp and row.get(stamp) is None:
                 row[stamp] = self.now()
-        _canonical(row, collection)
+        canonical(row, collection)
         self.store.put(name, str(row[collection.id_field]), row)
         return row
 
@@ -186,7 +198,7 @@ class World:
         changed = {**row, **fields}
         if collection.updated and collection.updated not in fields:
             changed[collection.updated] = self.now()
-        _canonical(changed, collection)
+        canonical(changed, collection)
         self.store.put(name, str(row[collection.id_field]), changed)
         return changed
 
@@ -306,12 +318,18 @@ class World:
         return Fired(self.instant, collection.name, timer.row, way.name)
 
 
-def _canonical(row: Row, collection: Collection) -> None:
-    """Decimals are kept as text with a fixed number of places, however the client wrote them."""
+def canonical(row: Row, collection: Collection) -> None:
+    """Decimals are kept as text with a fixed number of places, however the client wrote them.
+
+    Raises ``Refusal`` for what is no number, not finite, or longer than any amount of money.
+    """
     for name, places in collection.decimals.items():
         value = row.get(name)
         if value is not None:
             try:
-                row[name] = f"{Decimal(str(value)):.{places}f}"
+                number = Decimal(str(value))
             except InvalidOperation:
                 raise Refusal("invalid", f"{name} must be a decimal number") from None
+            if not number.is_finite() or number.adjusted() >= MOST_DIGITS:
+                raise Refusal("invalid", f"{name} must be a number of at most {MOST_DIGITS} digits")
+            row[name] = f"{number:.{places}f}"

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import Final, Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 from urllib.parse import unquote_to_bytes
 
 Slash: TypeAlias = Literal["same", "added", "missing"]
@@ -26,8 +26,7 @@ class Routable(Protocol):
 T = TypeVar("T", bound=Routable)
 
 
-@dataclass(frozen=True, slots=True)
-class Match(Generic[T]):
+class Match(NamedTuple, Generic[T]):
     """The operation that a request means.
 
     ``path_values`` are percent-decoded texts; bytes that are not UTF-8 stay in them as lone surrogates, which

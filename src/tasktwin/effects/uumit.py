@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tasktwin.behaviour.step import Step, effect
-from tasktwin.state import Query, Row
+from tasktwin.state import Query, Row, parse_instant
 from tasktwin.wire import Json
 
 CURRENCIES = {"ut": "UT", "cash": "CNY"}
@@ -58,13 +58,27 @@ def price_task(step: Step) -> None:
     if row["mode"] == "offline" and not row["city"]:
         step.refuse("invalid", "an offline task needs a city")
     if row["billing_model"] == "schedule_hourly":
-        if row["unit_price"] is None or row["total_quantity"] is None:
-            step.refuse("invalid", "an hourly task needs unit_price and total_quantity")
+        if None in (row["unit_price"], row["total_quantity"], row["scheduled_start_at"]):
+            step.refuse("invalid", "an hourly task needs unit_price, total_quantity and scheduled_start_at")
+        _check_start(step)
         step.set(bounty_amount=str(Decimal(row["unit_price"]) * row["total_quantity"]))
     elif row["bounty_amount"] is None or Decimal(row["bounty_amount"]) <= 0:
         step.refuse("invalid", "bounty_amount must be above zero")
     if row["billing_model"] == "fixed_deadline" and row["delivery_hours"] is None:
         step.refuse("invalid", "delivery_hours must be set")
+
+
+def _check_start(step: Step) -> None:
+    """The work begins in the future (K1). A start that was offered already may have passed since."""
+    before, start = step.before or {}, step.row["scheduled_start_at"]
+    if before.get("status") == "open" and before["scheduled_start_at"] == start:
+        return
+    try:
+        begins = parse_instant(start)
+    except ValueError as error:
+        step.refuse("invalid", str(error))
+    if begins <= step.world.instant:
+        step.refuse("invalid", "scheduled_start_at must be in the future")
 
 
 @effect("insufficient_balance")

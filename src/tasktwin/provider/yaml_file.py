@@ -1,15 +1,18 @@
 """The one place that reads YAML: the 1.2 way, within bounds, and able to say in which line something stands.
 
-``on``, ``no`` and dates stay strings; duplicate keys, unknown tags, aliases that explode and oversized files are
-errors. Lines are looked up only when there is something to complain about, so reading stays fast.
+``on``, ``no`` and dates stay strings, keys are always texts; duplicate keys, tags, merge keys, aliases that explode
+and oversized files are errors. Values are built from the events of libyaml's parser without recursion, since
+PyYAML's own composer ends the process on deep nesting. Lines of pointers are looked up only when there is something
+to complain about, so reading stays fast.
 """
 
 import re
-from collections.abc import Hashable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -19,125 +22,233 @@ from tasktwin.wire import Json
 MAX_BYTES = 16 * 1024 * 1024
 MAX_NODES = 2_000_000
 MAX_DEPTH = 100
+MAX_ALIASED = 200_000
+"""So many values may be there only because aliases repeat them."""
+
+PLAIN_TAGS = frozenset({None, "!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
+
+_WORDS: dict[str, Json] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_NUMERIC = frozenset("-+.0123456789")
+_INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NO_JSON = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_LONGEST_INTEGER = 30
 
 
-class _Loader(yaml.CSafeLoader):
-    """PyYAML's C parser with the scalars of YAML 1.2's core schema."""
+def _plain(text: str) -> Json:
+    """What an unquoted scalar means in the core schema. Raises ``ValueError`` for a number that JSON cannot write."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in _NUMERIC:
+        return text
+    if _INTEGER.fullmatch(text) and len(text) <= _LONGEST_INTEGER:
+        value = int(text, 0 if text.startswith(("0o", "0x")) else 10)
+        return value if -(2**63) <= value < 2**64 else float(value)  # as orjson reads it
+    if _FLOAT.fullmatch(text) and isfinite(number := float(text)):
+        return number
+    if _FLOAT.fullmatch(text) or _INTEGER.fullmatch(text) or _NO_JSON.fullmatch(text):
+        raise ValueError(f"{text[:40]} is no number that JSON can write")
+    return text
 
 
-_Loader.yaml_implicit_resolvers = {}
-for _tag, _pattern, _first in (
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
-    (
-        "float",
-        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
-        list("-+0123456789."),
-    ),
-):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
+@dataclass(slots=True)
+class _Part:
+    """A value with what it weighs: its nodes and its depth once aliases are written out."""
+
+    value: Json
+    size: int = 1
+    depth: int = 0
 
 
-def _construct_int(loader: Any, node: yaml.ScalarNode) -> int:
-    text = loader.construct_scalar(node)
-    return int(text, 0 if text.startswith(("0o", "0x")) else 10)
+@dataclass(slots=True)
+class _Open(_Part):
+    """A mapping or list that is being read. ``key`` is the key whose value comes next."""
+
+    anchor: str | None = None
+    key: str | None = None
 
 
-def _construct_mapping(loader: Any, node: yaml.MappingNode) -> dict[Hashable, Json]:
-    mapping: dict[Hashable, Json] = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if not isinstance(key, Hashable):
-            raise yaml.MarkedYAMLError(problem="a key must be a scalar", problem_mark=key_node.start_mark)
-        name = (
-            key
-            if isinstance(key, str)
-            else "null"
-            if key is None
-            else str(key).lower()
-            if isinstance(key, bool)
-            else str(key)
-        )
-        if name in mapping:
-            raise yaml.MarkedYAMLError(problem=f"the key {name!r} stands here twice", problem_mark=key_node.start_mark)
-        mapping[name] = loader.construct_object(value_node, deep=True)
-    return mapping
+class _Reader:
+    """Builds the value of one document."""
 
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.stack: list[_Open] = []
+        self.anchors: dict[str, _Part] = {}
+        self.root: Json = None
+        self.documents = self.nodes = self.aliased = 0
 
-_Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
-_Loader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
+    def read(self, events: Iterable[yaml.Event]) -> Json:
+        """The value. Raises ``DataError``."""
+        for event in events:
+            match event:
+                case yaml.ScalarEvent():
+                    self._scalar(event)
+                case yaml.MappingStartEvent():
+                    self._enter(event, {})
+                case yaml.SequenceStartEvent():
+                    self._enter(event, [])
+                case yaml.CollectionEndEvent():
+                    done = self.stack.pop()
+                    self._place(event, done, done.anchor)
+                case yaml.AliasEvent():
+                    self._place(event, self._target(event), None)
+                case yaml.DocumentStartEvent():
+                    self._begin(event)
+        return self.root
+
+    def _begin(self, event: yaml.Event) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            self._fail(event, "a second document begins here", "Write one document a file.")
+
+    def _scalar(self, event: yaml.ScalarEvent) -> None:
+        self._check_tag(event)
+        top = self.stack[-1] if self.stack else None
+        if event.implicit[0] and not (top and top.key is None and isinstance(top.value, dict)):
+            try:
+                value = _plain(event.value)
+            except ValueError as error:
+                self._fail(event, str(error))
+        else:
+            value = event.value
+        self._place(event, _Part(value), event.anchor)
+
+    def _enter(self, event: Any, value: Json) -> None:
+        self._check_tag(event)
+        if self.stack and isinstance(self.stack[-1].value, dict) and self.stack[-1].key is None:
+            self._fail(event, "a key must be a text")
+        if len(self.stack) >= MAX_DEPTH:
+            self._fail(event, f"nested deeper than {MAX_DEPTH} levels")
+        self.stack.append(_Open(value, anchor=event.anchor))
+
+    def _place(self, event: yaml.Event, part: _Part, anchor: str | None) -> None:
+        """Put a part where it belongs: it is the root, a key, the value of one, or an item."""
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            self._fail(event, f"more than {MAX_NODES:,} values")
+        if anchor is not None:
+            self.anchors[anchor] = part
+        if not self.stack:
+            self.root = part.value
+            return
+        top = self.stack[-1]
+        if isinstance(top.value, list):
+            top.value.append(part.value)
+        elif top.key is None:
+            top.key = self._key(event, top.value, part.value)
+            return
+        else:
+            top.value[top.key], top.key = part.value, None
+        top.size, top.depth = top.size + part.size, max(top.depth, part.depth + 1)
+
+    def _key(self, event: yaml.Event, mapping: Json, key: Json) -> str:
+        if not isinstance(key, str):
+            self._fail(event, "a key must be a text")
+        if key in mapping:
+            self._fail(event, f"the key {key!r} stands here twice")
+        if key == "<<":
+            self._fail(event, "the merge key << is not part of YAML 1.2", "Write its keys out.")
+        return key
+
+    def _target(self, event: yaml.AliasEvent) -> _Part:
+        name = event.anchor
+        if any(each.anchor == name for each in self.stack):
+            self._fail(event, f"the alias *{name} makes a part hold itself")
+        if name not in self.anchors:
+            self._fail(event, f"the alias *{name} stands for nothing", did_you_mean(name, [*self.anchors]))
+        part = self.anchors[name]
+        self.aliased += part.size
+        if self.aliased > MAX_ALIASED:
+            self._fail(event, f"the aliases stand for more than {MAX_ALIASED:,} values")
+        if len(self.stack) + part.depth > MAX_DEPTH:
+            self._fail(event, f"nested deeper than {MAX_DEPTH} levels once aliases are written out")
+        return part
+
+    def _check_tag(self, event: Any) -> None:
+        if event.tag not in PLAIN_TAGS:
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self._fail(event, f"the tag {tag} is not read here", "Only plain mappings, lists, texts and numbers are.")
+
+    def _fail(self, event: yaml.Event, message: str, hint: str = "") -> NoReturn:
+        raise DataError(Problem(message, file=self.name, line=event.start_mark.line + 1, hint=hint))
 
 
 def read_yaml(path: Path, name: str) -> Json:
-    """The document in a YAML (or JSON) file. ``name`` is what errors call it. Raises ``DataError``."""
+    """The document in a YAML (or JSON) file; ``None`` for an empty one. ``name`` is what errors call it.
+
+    Raises ``DataError``.
+    """
     text = read_text(path, name)
     try:
-        value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, restricted further above
+        return _Reader(name).read(yaml.parse(text, Loader=yaml.CSafeLoader))
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise DataError(Problem(str(error.problem or "this is no YAML"), file=name, line=line)) from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise DataError(Problem(f"this is no YAML: {error}".splitlines()[0], file=name)) from None
-    except RecursionError:
-        raise DataError(Problem(f"nested deeper than {MAX_DEPTH} levels", file=name)) from None
-    if fault := _unbounded(value):
-        raise DataError(Problem(fault, file=name))
-    return value
+        raise DataError(_said(error, text, name)) from None
+    except yaml.reader.ReaderError as error:
+        line = text.encode()[: error.position].count(b"\n") + 1
+        raise DataError(Problem(f"this is no YAML: {error.reason}", file=name, line=line)) from None
+
+
+def _said(error: yaml.MarkedYAMLError, text: str, name: str) -> Problem:
+    """What the parser says, with where the part began that it was in, and what is most often the reason."""
+    mark, begun = error.problem_mark, error.context_mark
+    lines = text.splitlines()
+    line = lines[mark.line] if mark and mark.line < len(lines) else ""
+    message = f"this is no YAML: {error.problem}"
+    if error.context and begun:
+        message += f", {error.context} that begins in line {begun.line + 1}"
+    hint = ""
+    if line[: len(line) - len(line.lstrip())].count("\t"):
+        hint = "Indent with spaces: YAML takes no tabs."
+    elif "mapping values" in str(error.problem):
+        hint = "Put quotes around a text that holds a colon."
+    elif mark and line[mark.column : mark.column + 1] in ("@", "`", "%"):
+        hint = f"Put quotes around a text that begins with {line[mark.column]}."
+    return Problem(message, file=name, line=mark.line + 1 if mark else 0, hint=hint)
 
 
 def read_text(path: Path, name: str) -> str:
     """A text file within bounds. Raises ``DataError``."""
     try:
+        if not path.is_file() and path.exists():  # a pipe would never end
+            raise DataError(Problem("this is no regular file", file=name))
         if path.stat().st_size > MAX_BYTES:
             raise DataError(Problem(f"the file is larger than {MAX_BYTES // 1024 // 1024} MiB", file=name))
-        return path.read_text(encoding="utf-8")
+        raw = path.read_bytes()
+        return raw.decode("utf-8-sig")
     except OSError as error:
         raise DataError(Problem(f"the file cannot be read: {error.strerror}", file=name)) from None
     except UnicodeDecodeError as error:
-        raise DataError(Problem(f"the file is not UTF-8 (byte {error.start})", file=name)) from None
+        line = raw[: error.start].count(b"\n") + 1
+        raise DataError(Problem(f"the file is not UTF-8 (byte {error.start})", file=name, line=line)) from None
 
 
-def _unbounded(value: Json) -> str:
-    """Why a value is too large once its aliases are written out; empty when it is not."""
-    sizes: dict[int, tuple[int, int]] = {}
+def located(problems: Iterable[Problem], path: Path, name: str) -> Iterator[Problem]:
+    """The problems, each with the file and the line where its pointer leads, unless it names a file itself."""
+    root: Any = ...
+    for problem in problems:
+        if problem.file:
+            yield problem
+            continue
+        root = _composed(path) if root is ... else root
+        yield replace(problem, file=name, line=_line(root, problem.pointer))
 
-    def measure(node: Json, trail: frozenset[int]) -> tuple[int, int]:
-        if not isinstance(node, (dict, list)):
-            return 1, 0
-        if id(node) in trail or len(trail) >= MAX_DEPTH:
-            raise OverflowError(f"nested deeper than {MAX_DEPTH} levels, or a part holds itself")
-        if id(node) not in sizes:
-            inner = [measure(each, trail | {id(node)}) for each in (node.values() if isinstance(node, dict) else node)]
-            sizes[id(node)] = 1 + sum(size for size, _ in inner), 1 + max((deep for _, deep in inner), default=0)
-        size, deep = sizes[id(node)]
-        if size > MAX_NODES or deep + len(trail) > MAX_DEPTH:
-            raise OverflowError(f"more than {MAX_NODES:,} values or {MAX_DEPTH} levels once aliases are written out")
-        return size, deep
 
+def _composed(path: Path) -> yaml.Node | None:
     try:
-        measure(value, frozenset())
-    except OverflowError as error:
-        return str(error)
-    return ""
+        return yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        return None
 
 
-def located(problem: Problem, path: Path, name: str) -> Problem:
-    """The problem with its file and the line where its pointer leads."""
-    if problem.line or problem.file:
-        return problem
-    return replace(problem, file=name, line=_line(path, problem.pointer))
-
-
-def _line(path: Path, pointer: str) -> int:
-    try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, RecursionError):
-        return 0
-    line = 1
+def _line(node: yaml.Node | None, pointer: str) -> int:
+    line = 1 if node else 0
     for raw in pointer.split("/")[1:]:
-        step = raw.replace("~1", "/").replace("~0", "~")
-        found = _child(node, step)
+        found = _child(node, raw.replace("~1", "/").replace("~0", "~"))
         if found is None:
             break
         line, node = found
@@ -155,7 +266,10 @@ def _child(node: yaml.Node | None, step: str) -> tuple[int, yaml.Node] | None:
     return None
 
 
-def did_you_mean(word: str, known: list[str]) -> str:
-    """A hint, when one of the known words is close."""
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint: the known word that is close, else what is known."""
+    known = list(known)
     close = get_close_matches(word, known, 1)
-    return f"Did you mean {close[0]!r}?" if close else f"Known are: {', '.join(sorted(known)[:30])}."
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    return f"Known are: {', '.join(sorted(known)[:30])}." if known else "There are none."

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -83,16 +84,16 @@ def _landing(providers: Sequence[Provider]) -> App:
     async def health(_request: Request) -> Response:
         return answer(200, {"status": "ok", "version": __version__, "providers": [each.name for each in providers]})
 
-    async def nothing(request: Request) -> Response:
+    async def refuse(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            return Response(status_code=204, headers=headers) if request.method == "OPTIONS" else problem(405, "this is only read", headers)
         names = ", ".join(f"/{each.name}" for each in providers)
         return problem(404, f"{request.url.path} is served by nobody: the providers are under {names}, each with its own {CONTROL}")
 
-    routes = [
-        Route("/", page),
-        Route(f"{CONTROL}/health", health),
-        Route("/{rest:path}", nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
-    ]
-    return Starlette(routes=routes)
+    routes = [Route("/", page), Route(f"{CONTROL}/health", health)]
+    return Starlette(routes=routes, exception_handlers={HTTPException: refuse})
 
 
 def _page(providers: Sequence[Provider], origin: str) -> str:

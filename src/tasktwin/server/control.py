@@ -4,6 +4,7 @@ It obeys its own contract, ``control.json``, by the same means as any provider: 
 """
 
 import hmac
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -15,18 +16,25 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from tasktwin import __version__
-from tasktwin.behaviour.world import Fired, World
-from tasktwin.behaviour.worlds import DEFAULT, MOST_SNAPSHOTS, NAME, TooManyWorldsError, Worlds
+from tasktwin.behaviour.rules import Collection
+from tasktwin.behaviour.world import Fired, Saved, World, canonical
+from tasktwin.behaviour.worlds import DEFAULT, MOST_SNAPSHOTS, NAME, Plan, TooManyWorldsError, Worlds
 from tasktwin.contract import Contract, Match, NoMethod, Reading, compile_contract
 from tasktwin.diagram import svg
 from tasktwin.errors import MisuseError, Refusal
 from tasktwin.server.har import as_har, as_json
 from tasktwin.server.pipeline import Pipeline
 from tasktwin.server.transport import CONTROL, Receive, Scope, Send
-from tasktwin.state import Query, Row, format_instant, parse_instant
+from tasktwin.state import LATEST, Query, Row, format_instant, parse_instant
 from tasktwin.wire import Json, dumps, loads
 
 BODY_LIMIT = 1_048_576
+
+WORLDLESS = frozenset({"getHealth", "getContract", "listWorlds", "createWorld", "getWorld", "deleteWorld"})
+"""Operations that act on no world, and so make none."""
+
+TIMELESS = frozenset({"reset", "setClock", "restoreSnapshot"})
+"""Operations that set the world's time themselves; all others see what time has done until now."""
 
 
 @cache
@@ -44,10 +52,11 @@ def control_contract() -> Contract:
 class ProblemError(Exception):
     """An answer that is a problem."""
 
-    def __init__(self, status: int, detail: str, **more: Json) -> None:
+    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None, **more: Json) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.headers = headers
         self.more = more
 
 
@@ -68,13 +77,16 @@ class Control:
         except ClientDisconnect:
             return
         except ProblemError as error:
-            answer = problem(error.status, error.detail, **error.more)
+            answer = problem(error.status, error.detail, error.headers, **error.more)
         except TooManyWorldsError as error:
             answer = problem(503, str(error))
         except MisuseError as error:
             answer = problem(400, str(error))
         except Refusal as error:
             answer = problem(409, str(error))
+        except Exception as error:  # noqa: BLE001 - a defect of the twin is told in the control plane's own words too
+            traceback.print_exc()
+            answer = problem(500, f"the twin has a defect: {type(error).__name__}: {error}")
         if request.method == "HEAD":
             answer.body = b""
         await answer(scope, receive, send)
@@ -83,7 +95,10 @@ class Control:
         path, name = self._place(request)
         found = control_contract().match(request.method, path)
         if isinstance(found, NoMethod):
-            raise ProblemError(405, f"this route takes {', '.join(found.allowed)}")
+            allowed = ", ".join(found.allowed)
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers={"allow": allowed})
+            raise ProblemError(405, f"this route takes {allowed}", {"allow": allowed})
         if not isinstance(found, Match):
             raise ProblemError(404, f"the control plane has no route {path}; GET {self.prefix}{CONTROL}/openapi.json lists them")
         if self.token and found.operation.id != "getHealth":
@@ -91,25 +106,26 @@ class Control:
         body = await _body(request)
         reading = found.operation.read(found.path_values, request.scope["query_string"], request.scope["headers"], body)
         if reading.violations:
-            told = [{"where": each.where, "pointer": each.pointer, "message": each.message} for each in reading.violations]
-            raise ProblemError(400, "; ".join(f"{each['pointer'] or each['where']}: {each['message']}" for each in told), violations=told)
+            raise _unreadable(reading)
         handle: Callable[[Request, World | None, Reading], Response] = getattr(self, f"_on_{found.operation.id}")
-        worldless = found.operation.id in ("getHealth", "getContract", "listWorlds", "getWorld", "deleteWorld")
-        return handle(request, None if worldless else self.worlds.get(name), reading)
+        world = None if found.operation.id in WORLDLESS else self.worlds.get(name)
+        if world and found.operation.id not in TIMELESS:
+            world.tick()
+        return handle(request, world, reading)
 
     def _place(self, request: Request) -> tuple[str, str]:
         """The route's path, and the world that it acts on: named by the path, by the header, or the default one."""
         raw = request.scope.get("raw_path") or request.scope["path"].encode()
         path: str = raw.decode("latin-1").removeprefix(self.prefix)
-        by_path, slash, rest = path.removeprefix(f"{CONTROL}/worlds/").partition("/control")
-        if path.startswith(f"{CONTROL}/worlds/") and slash and "/" not in by_path:
-            return CONTROL + (rest or "/"), by_path
+        by_path, _, rest = path.removeprefix(f"{CONTROL}/worlds/").partition("/")
+        if path.startswith(f"{CONTROL}/worlds/") and (rest == "control" or rest.startswith("control/")):
+            return CONTROL + (rest.removeprefix("control") or "/"), by_path
         return path, request.headers.get("tasktwin-world", DEFAULT)
 
     def _check_token(self, request: Request) -> None:
         word, _, given = request.headers.get("authorization", "").partition(" ")
         if word.lower() != "bearer" or not hmac.compare_digest(given.encode(), self.token.encode()):
-            raise ProblemError(401, "the control plane needs the token that was given or printed when the twin started: Authorization: Bearer TOKEN")
+            raise ProblemError(401, "the control plane needs the token that was given or printed when the twin started: Authorization: Bearer TOKEN", {"www-authenticate": "Bearer"})
 
     # ── health and worlds ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -122,22 +138,26 @@ class Control:
     def _on_listWorlds(self, request: Request, _world: None, _reading: Reading) -> Response:  # noqa: N802
         return answer(200, {"worlds": [self._told(request, world) for world in self.worlds], "limit": self.worlds.plan.limit})
 
-    def _on_createWorld(self, request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
+    def _on_createWorld(self, request: Request, _world: None, reading: Reading) -> Response:  # noqa: N802
         wish = reading.body or {}
-        name = wish.get("name") or self._free_name()
-        origin = None
-        if "from" in wish:
-            other = self.worlds.find(wish["from"])
-            origin = other.save() if other else world.snapshots.get(wish["from"])
-            if origin is None:
-                raise ProblemError(404, f"there is no world and no snapshot {wish['from']!r}")
+        name = wish.get("name") or _free("world", len(self.worlds), self.worlds.find)
         if self.worlds.find(name):
             raise ProblemError(409, f"the world {name!r} exists already")
+        plan, origin = self._origin(request, wish["from"]) if "from" in wish else (self.worlds.plan, None)
         given = {key: wish[key] for key in ("seeds", "seed", "mode") if key in wish}
-        if "now" in wish or origin:
-            given["now"] = _instant(wish["now"]) if "now" in wish else None
-        made = self.worlds.create(name, replace(self.worlds.plan, **given), origin)
-        return answer(201, self._told(request, made))
+        if "now" in wish:
+            given["now"] = _instant(wish["now"])
+        return answer(201, self._told(request, self.worlds.create(name, replace(plan, **given), origin)))
+
+    def _origin(self, request: Request, name: str) -> tuple[Plan, Saved]:
+        """A world as it is now, or a snapshot of the world that the request names; and how that world began."""
+        here, other = self.worlds.find(self._place(request)[1]), self.worlds.find(name)
+        saved = other.save() if other else here.snapshots.get(name) if here else None
+        world = other or here
+        if saved is None or world is None:
+            raise ProblemError(404, f"there is no world and no snapshot {name!r}")
+        began = world.beginning
+        return replace(self.worlds.plan, seeds=began.seeds, seed=began.seed, mode=world.clock.mode, now=None), saved
 
     def _on_getWorld(self, request: Request, _world: None, reading: Reading) -> Response:  # noqa: N802
         return answer(200, self._told(request, self._existing(reading.path["name"])))
@@ -156,12 +176,6 @@ class Control:
         if world is None:
             raise ProblemError(404, f"there is no world {name!r}")
         return world
-
-    def _free_name(self) -> str:
-        number = len(self.worlds) + 1
-        while self.worlds.find(f"world-{number}"):
-            number += 1
-        return f"world-{number}"
 
     def _told(self, request: Request, world: World) -> Json:
         root = f"{request.url.scheme}://{request.url.netloc}{self.prefix}{CONTROL}/worlds/{world.name}"
@@ -192,10 +206,11 @@ class Control:
 
     def _on_putRow(self, _request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
         collection = self.pipeline.rules.collections[self._collection(reading)]
-        row: Row = {**collection.blank, **reading.body, collection.id_field: reading.path["id"]}
+        row: Row = {**collection.blank, **reading.body, collection.id_field: _key(collection, reading.path["id"])}
         unknown = sorted(set(reading.body) - set(collection.blank))
         if unknown:
             raise ProblemError(422, f"{collection.name} has no field {unknown[0]!r}; it has {', '.join(collection.blank)}")
+        _write_decimals(collection, row)
         if collection.schema:
             shown = {key: value for key, value in row.items() if key not in collection.private}
             shown |= {join.field: join.otherwise for join in collection.joins}
@@ -203,7 +218,6 @@ class Control:
             if found:
                 told = [{"where": each.where, "pointer": each.pointer, "message": each.message} for each in found]
                 raise ProblemError(422, f"the row breaks the contract: {told[0]['pointer']}: {told[0]['message']}", violations=told)
-        world.tick()
         with world.transaction():
             world.store.put(collection.name, str(row[collection.id_field]), row)
             world.arm(collection, row, world.instant)
@@ -232,14 +246,15 @@ class Control:
         return answer(200, self._time(world))
 
     def _on_setClock(self, _request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
-        wish, fired = reading.body, []
+        wish, clock = reading.body, world.clock.copy()
         if "mode" in wish:
-            world.clock.set_mode(wish["mode"])
+            clock.set_mode(wish["mode"])
         if "now" in wish:
-            world.clock.set(_instant(wish["now"]))
-            fired += world.settle(world.clock.now())
+            clock.set(_instant(wish["now"]))
         if "advance" in wish:
-            fired += world.advance(wish["advance"])
+            clock.advance(round(wish["advance"] * 1_000_000))
+        world.clock = clock
+        fired = world.settle(clock.now())
         return answer(200, {**self._time(world), "fired": [_fired(each) for each in fired]})
 
     def _time(self, world: World) -> dict[str, Json]:
@@ -248,7 +263,7 @@ class Control:
         waiting = [
             {"due": format_instant(timer.due, "microseconds"), "lifecycle": timer.lifecycle, "id": timer.row, "transition": timer.name}
             for timer in timers[:100]
-            if timer.lifecycle
+            if timer.lifecycle and timer.due <= LATEST
         ]
         return {
             "now": format_instant(world.instant, "microseconds"),
@@ -329,7 +344,7 @@ class Control:
         return answer(200, {"snapshots": found})
 
     def _on_takeSnapshot(self, _request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
-        name = (reading.body or {}).get("name") or f"snapshot-{len(world.snapshots) + 1}"
+        name = (reading.body or {}).get("name") or _free("snapshot", len(world.snapshots), world.snapshots.get)
         assert NAME.fullmatch(name)
         if name not in world.snapshots and len(world.snapshots) >= MOST_SNAPSHOTS:
             raise ProblemError(409, f"a world keeps at most {MOST_SNAPSHOTS} snapshots")
@@ -350,10 +365,17 @@ def answer(status: int, body: Json) -> Response:
     return Response(dumps(body), status, media_type="application/json")
 
 
-def problem(status: int, detail: str, **more: Json) -> Response:
+def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Json) -> Response:
     """An RFC 9457 problem."""
     body = {"type": "urn:tasktwin:control", "title": "control plane", "status": status, "detail": detail, **more}
-    return Response(dumps(body), status, media_type="application/problem+json")
+    return Response(dumps(body), status, headers, media_type="application/problem+json")
+
+
+def _unreadable(reading: Reading) -> ProblemError:
+    told = [{"where": each.where, "pointer": each.pointer, "message": each.message} for each in reading.violations]
+    status = 415 if any(each.keyword == "media-type" for each in reading.violations) else 400
+    detail = "; ".join(f"{each['pointer'] or each['where']}: {each['message']}" for each in told)
+    return ProblemError(status, detail, violations=told)
 
 
 async def _body(request: Request) -> bytes:
@@ -364,6 +386,28 @@ async def _body(request: Request) -> bytes:
             raise ProblemError(413, f"the body is larger than {BODY_LIMIT} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _free(stem: str, count: int, find: Callable[[str], object]) -> str:
+    """``stem-N`` with the first number after ``count`` that nothing has yet."""
+    return next(name for number in range(count + 1, 2 * count + 2) if not find(name := f"{stem}-{number}"))
+
+
+def _key(collection: Collection, text: str) -> Json:
+    """The identifier that a path names, as the collection's rows have it."""
+    is_number = collection.make_id == "number" and text.isascii() and text.isdecimal() and len(text) < 16
+    return int(text) if is_number and str(int(text)) == text else text
+
+
+def _write_decimals(collection: Collection, row: Row) -> None:
+    """Decimals as they are kept. Where no schema says which may be null, none may."""
+    missing = [name for name in collection.decimals if row.get(name) is None and collection.schema is None]
+    if missing:
+        raise ProblemError(422, f"{collection.name} needs the decimal {' and '.join(missing)}")
+    try:
+        canonical(row, collection)
+    except Refusal as refusal:
+        raise ProblemError(422, refusal.detail) from None
 
 
 def _instant(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from typing import IO
+from urllib.parse import parse_qsl
 
 from tasktwin.state import Entry, format_instant
 from tasktwin.wire import Json, loads
@@ -36,7 +37,13 @@ def as_har(entries: list[Entry], origin: str, file: IO[str]) -> None:
             media = dict(entry.request_headers).get("content-type", "")
             posted = PostData(mimeType=media, text=_text(entry.request_body)) if entry.request_body else None
             request = Request(
-                entry.method, origin + entry.path, "HTTP/1.1", headers=headers, postData=posted, bodySize=len(entry.request_body)
+                entry.method,
+                origin + entry.path,
+                "HTTP/1.1",
+                headers=headers,
+                queryString=[Record(*pair) for pair in parse_qsl(entry.path.partition("?")[2], keep_blank_values=True)],
+                postData=posted,
+                bodySize=len(entry.request_body),
             )
             answered = dict(entry.response_headers).get("content-type", "")
             content = Content(size=len(entry.response_body), mimeType=answered, text=_text(entry.response_body))

@@ -7,6 +7,7 @@ the second sees what the first did. Whoever refuses raises ``Refusal``; all leav
 import traceback
 from collections.abc import Callable
 from typing import Literal
+from urllib.parse import unquote_plus
 
 from tasktwin.behaviour import idempotency
 from tasktwin.behaviour.perform import perform
@@ -33,6 +34,7 @@ class Pipeline:
         self.steps: list[Callable[[Exchange], None]] = [getattr(self, f"_{name}") for name in rules.steps]
         own = {scheme.key for scheme in rules.contract.schemes.values() if scheme.location == "header"}
         self.secret = frozenset(name.encode() for name in SECRET | own)
+        self.secret_query = frozenset(scheme.key for scheme in rules.contract.schemes.values() if scheme.location == "query")
 
     def answer(self, exchange: Exchange) -> None:
         """Fill in the answer. Never raises: what goes wrong in the twin itself becomes a 500 that says so."""
@@ -179,7 +181,7 @@ class Pipeline:
             instant=world.instant,
             world=world.name,
             method=exchange.method,
-            path=f"{exchange.path}?{exchange.query.decode('latin-1')}" if exchange.query else exchange.path,
+            path=f"{exchange.path}?{self._query(exchange)}" if exchange.query else exchange.path,
             operation=operation,
             principal=str(exchange.principal["name"]) if exchange.principal else "",
             status=exchange.status,
@@ -196,6 +198,14 @@ class Pipeline:
             response_body=exchange.answer,
             violations=tuple([_plain(each) for each in exchange.violations]),
         )
+
+    def _query(self, exchange: Exchange) -> str:
+        """The query as it was sent, but for credentials."""
+        query = exchange.query.decode("latin-1")
+        if not self.secret_query:
+            return query
+        pairs = [(pair, pair.partition("=")[0]) for pair in query.split("&")]
+        return "&".join(f"{name}={REDACTED}" if unquote_plus(name) in self.secret_query else pair for pair, name in pairs)
 
     def _binding(self, exchange: Exchange) -> Binding:
         return self.rules.bindings[exchange.operation.id]

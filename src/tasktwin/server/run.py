@@ -59,7 +59,7 @@ def bind(place: Place) -> tuple[socket.socket, str]:
 
 
 def run(application: Application, listener: socket.socket, log: Callable[[Exchange], None] | None) -> None:
-    """Serve until interrupted or told to stop."""
+    """Serve until told to stop. Raises ``KeyboardInterrupt`` when that was Ctrl-C."""
     if log:
         application.listen(log)
     config = uvicorn.Config(
@@ -72,9 +72,11 @@ def run(application: Application, listener: socket.socket, log: Callable[[Exchan
         timeout_graceful_shutdown=GRACE,
     )
     server = uvicorn.Server(config)
-    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
-        server.run(sockets=[listener])
-    listener.close()
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            server.run(sockets=[listener])
+    finally:
+        listener.close()
 
 
 def text_line(exchange: Exchange) -> None:

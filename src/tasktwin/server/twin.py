@@ -77,14 +77,14 @@ class Twin:
         as_: str = "",
     ) -> Answer:
         """Send a request. ``as_`` is a demo principal, whose headers are added. Raises ``MisuseError`` if unknown."""
-        parts = urlsplit(url)
-        query = "&".join(filter(None, (parts.query, urlencode(params or {}, doseq=True))))
+        path, given = _split(url)
+        query = "&".join(filter(None, (given, urlencode(params or {}, doseq=True))))
         sent = {name.lower(): value for name, value in {**self._headers(as_), **(headers or {})}.items()}
         if json is not None:
             content, sent = dumps(json), {"content-type": "application/json", **sent}
         raw = [(name.encode(), value.encode("latin-1")) for name, value in sent.items()]
         with self._lock:
-            exchange = Exchange(self.world, method.upper(), parts.path, query.encode(), raw, content)
+            exchange = Exchange(self.world, method.upper(), path, query.encode(), raw, content)
             exchange.too_large = len(content) > self.provider.rules.limit
             self._pipeline.answer(exchange)
         answered = {"content-type": exchange.media, "tasktwin-reason": exchange.reason, "tasktwin-world": self.world.name}
@@ -118,3 +118,12 @@ class Twin:
         if name not in principals:
             raise MisuseError(f"there is no demo principal {name!r}; there are {', '.join(principals)}")
         return principals[name].headers
+
+
+def _split(url: str) -> tuple[str, str]:
+    """Path and query, as they would be sent: what begins with ``/`` is a path, even if it begins with ``//``."""
+    if url.startswith("/"):
+        path, _, query = url.partition("#")[0].partition("?")
+        return path, query
+    parts = urlsplit(url)
+    return parts.path or "/", parts.query
