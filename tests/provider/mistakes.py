@@ -8,14 +8,13 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)
 )
 DEEP = "[" * 101 + "]" * 101
-OPEN, WAYS = "      open: {provenance: stated D}\n", "    transitions:\n"
 
 
 @dataclass(frozen=True)
 class Mistake:
     """One folder: ``files`` in place of the good ones, and what is said: which file, the line's text, and words.
 
-    ``at`` is a text that stands on the line to be named; empty when no line can be told. ``pointer`` is a part of it.
+    ``at`` is a text that begins on the line to be named; ``pointer`` is a part of what is said.
     """
 
     name: str
@@ -28,8 +27,7 @@ class Mistake:
     def place(self) -> str:
         """``jobs/file:line: `` as the message must begin."""
         ((name, text),) = self.files.items()
-        lines = [n for n, line in enumerate(text.splitlines(), 1) if self.at in line]
-        return f"jobs/{name}:{lines[0]}: " if self.at else f"jobs/{name}: "
+        return f"jobs/{name}:{text[: text.index(self.at)].count(chr(10)) + 1}: "
 
 
 def behaviour(name: str, old: str, new: str, pointer: str, *says: str, at: str = "") -> Mistake:
@@ -53,27 +51,27 @@ FORM = [
     behaviour("unknown-key-inside", "final: true, provenance: stated D}\n      lapsed", "finale: true, provenance: stated D}\n      lapsed", "/lifecycles/job/states/done/finale", "unknown key 'finale'", "Did you mean 'final'?", at="finale"),
     behaviour("unknown-key-in-binding", "order: -created_at", "oder: -created_at", "/operations/listJobs/oder", "Did you mean 'order'?"),
     behaviour("missing-key", "title: Jobs\n", "", "", "the key 'title' is missing", at="provider: jobs"),
-    behaviour("missing-key-inside", "    field: state\n", "", "/lifecycles/job", "the key 'field' is missing", at="  job:\n"[:-1]),
+    behaviour("missing-key-inside", "    field: state\n", "", "/lifecycles/job", "the key 'field' is missing", at="  job:\n    collection"),
     behaviour("duplicate-key", "time: seconds", "title: Work", "", "the key 'title' stands here twice"),
     behaviour("transition-of-one-name-twice", "      finish: {", "      start: {", "", "the key 'start' stands here twice", at="start: {operation: finishJob"),
-    behaviour("syntax-error", "wrong_state\n    states:", "wrong_state\n    states: {", "", "expected", at="transitions"),
-    behaviour("unclosed-quote", 'pay: "nobody is paid"', 'pay: "nobody is paid', "", "scan", at="nobody"),
+    behaviour("syntax-error", "wrong_state\n    states:", "wrong_state\n    states: {", "", "did not find expected ',' or '}'", "begins in line 49", at="      running: {"),
+    behaviour("unclosed-quote", 'pay: "nobody is paid"', 'pay: "nobody is paid', "", "begins in line 8", at="    principal: {name"),
     behaviour("tab-indentation", "  header: Idem", "\theader: Idem", "", "tab"),
     behaviour("self-referring-alias", "about: A small market of jobs.", "about: &me [*me]", "", "itself"),
     behaviour("unknown-alias", "time: seconds", "time: *nothing", "", "nothing"),
     behaviour("unknown-tag", "time: seconds", "time: !!python/object/apply:os.system [ls]", "", "python/object/apply"),
     behaviour("wrong-type", "time: seconds", "time: [seconds]", "/time", "not known here"),
-    behaviour("wrong-type-of-mapping", "  methods: [POST]", "  methods: POST", "/idempotency/methods", "array"),
+    behaviour("wrong-type-of-mapping", "  methods: [POST]", "  methods: POST", "/idempotency/methods", "a list is expected here, not 'POST'"),
     behaviour("unknown-choice", "time: seconds", "time: second", "/time", "'second' is not known", "Did you mean 'seconds'?"),
     behaviour("unknown-verb", "{verb: read,", "{verb: reed,", "/operations/getJob/verb", "Did you mean 'read'?", at="reed"),
     behaviour("status-out-of-range", "status: 402", "status: 42", "/errors/kinds/broke/status", "42"),
-    whole("empty-file", "provider.yaml", "", "mapping", at=""),
+    whole("empty-file", "provider.yaml", "", "a mapping is expected here, not nothing"),
     whole("a-list", "provider.yaml", "- 1\n", "mapping", at="- 1"),
-    whole("alias-bomb", "provider.yaml", BOMB, "aliases"),
+    whole("alias-bomb", "provider.yaml", BOMB, "more than 200,000 values", at="a5:"),
     whole("hundred-levels", "provider.yaml", f"provider: {DEEP}\n", "deeper than 100 levels", at="provider"),
-    whole("two-documents", "provider.yaml", "a: 1\n---\nb: 2\n", "document"),
-    whole("control-character", "provider.yaml", "provider: a\x07b\n", "character"),
-    whole("merge-key", "provider.yaml", "a: &a {b: 1}\nc:\n  <<: *a\n", "<<"),
+    whole("two-documents", "provider.yaml", "a: 1\n---\nb: 2\n", "a second document begins here", at="---"),
+    whole("control-character", "provider.yaml", "provider: jobs\ntitle: a\x07b\n", "control characters", at="title"),
+    whole("merge-key", "provider.yaml", "a: &a {b: 1}\nc:\n  <<: *a\n", "merge key <<", at="<<"),
 ]  # fmt: skip
 
 NAMES = [
@@ -102,7 +100,7 @@ NAMES = [
     behaviour("order-of-join", "    private: [note]", "    joins:\n      worker: {collection: token, order: -usr, where: {}, give: $row#/user}", "/collections/job/joins/worker/order", "Did you mean 'user'?"),
     behaviour("collection-of-lifecycle", "    collection: job\n    field", "    collection: jobs\n    field", "/lifecycles/job/collection", "there is no collection 'jobs'", "Did you mean 'job'?", at="collection: jobs"),
     behaviour("field-of-lifecycle", "field: state", "field: stat", "/lifecycles/job/field", "Did you mean 'state'?"),
-    behaviour("kind-of-lifecycle", "refuse: wrong_state\n    states", "refuse: wrong_stat\n    states", "/lifecycles/job/refuse", "Did you mean 'wrong_state'?", at="wrong_stat"),
+    behaviour("kind-of-lifecycle", "refuse: wrong_state\n    states", "refuse: wrong_stat\n    states", "/lifecycles/job/refuse", "Did you mean 'wrong_state'?", at="refuse: wrong_stat\n"),
     behaviour("operation-of-transition", "operation: startJob", "operation: startJobs", "/lifecycles/job/transitions/start/operation", "Did you mean 'startJob'?"),
     behaviour("state-a-transition-leaves", "from: running, to: done", "from: runing, to: done", "/lifecycles/job/transitions/finish/from", "Did you mean 'running'?"),
     behaviour("state-a-transition-reaches", "from: open, to: running", "from: open, to: runing", "/lifecycles/job/transitions/start/to", "Did you mean 'running'?"),
@@ -112,7 +110,7 @@ NAMES = [
     behaviour("effect-of-transition", "operation: createJob, from", "effects: [pay], operation: createJob, from", "/lifecycles/job/transitions/create/effects", "there is no effect 'pay'"),
     behaviour("kind-of-transition", "operation: finishJob, from", "refuse: wrong, operation: finishJob, from", "/lifecycles/job/transitions/finish/refuse", "Did you mean 'wrong_state'?"),
     behaviour("kind-of-fallback", "operation: createJob, from", "otherwise: [{kind: brok, to: done, answer: parked, provenance: stated D}], operation: createJob, from", "/lifecycles/job/transitions/create/otherwise/0/kind", "Did you mean 'broke'?"),
-    behaviour("state-of-fallback", "operation: createJob, from", "otherwise: [{kind: broke, to: doen, answer: parked, provenance: stated D}], operation: createJob, from", "/lifecycles/job/transitions/create/otherwise/0/to", "Did you mean 'done'?"),
+    behaviour("state-of-fallback", "operation: createJob, from", "otherwise: [{kind: broke, to: doen, answer: parked, provenance: stated D}], operation: createJob, from", "/lifecycles/job/transitions/create/otherwise/0/to", "there is no state 'doen'"),
     behaviour("role-of-fallback", "operation: createJob, from", "otherwise: [{kind: broke, only: [ownr], to: done, answer: parked, provenance: stated D}], operation: createJob, from", "/lifecycles/job/transitions/create/otherwise/0/only", "Did you mean 'owner'?"),
     behaviour("bound-operation", "  getJob: {verb", "  getJobs: {verb", "/operations/getJobs", "there is no operation 'getJobs'", "Did you mean 'getJob'?"),
     behaviour("collection-of-binding", "getJob: {verb: read, collection: job", "getJob: {verb: read, collection: jbo", "/operations/getJob/collection", "Did you mean 'job'?"),
@@ -143,18 +141,17 @@ SENSE = [
     behaviour("unreachable-state", "operation: startJob, from: open, to: running", "operation: startJob, from: open", "/lifecycles/job/states/running", "state 'running' can never be reached", at="      running: {"),
     behaviour("dead-end", "done: {final: true, ", "done: {", "/lifecycles/job/states/done", "state 'done' is a dead end", "final: true"),
     behaviour("final-state-left", "from: running, to: open", "from: [running, done], to: open", "/lifecycles/job/states/done", "is final, yet a transition leaves it", at="      done: {"),
-    behaviour("bad-duration", "after: 3d", "after: 3 days", "/lifecycles/job/transitions/lapse/after", "'3 days'", "90s, 10m, 72h, 3d"),
+    behaviour("bad-duration", "after: 3d", "after: 3 days", "/lifecycles/job/transitions/lapse/after", "'3 days'", "90s, 10m, 72h or 3d"),
     behaviour("timer-of-zero", "after: 3d", "after: 0s", "/lifecycles/job/transitions/lapse/after", "'0s'", "90s, 10m, 72h"),
     behaviour("duration-beyond-the-calendar", "after: 3d", "after: 999999999d", "/lifecycles/job/transitions/lapse/after", "999999999d"),
     behaviour("bad-duration-of-keys", "keep: 1d", "keep: ever", "/idempotency/keep", "ever"),
     behaviour("two-causes", "trigger: abandon,", "trigger: abandon, operation: startJob,", "/lifecycles/job/transitions/abandon", "one of operation, trigger, after"),
     behaviour("no-cause", "trigger: abandon,", "", "/lifecycles/job/transitions/abandon", "one of operation, trigger, after", at="abandon: {"),
     behaviour("two-timers-of-a-state", "trigger: abandon, from: running", "after: 1h, from: open", "/lifecycles/job/transitions/lapse", "a timer already", at="lapse: {after"),
-    behaviour("timer-on-nothing", "after: 3d, from: open", "after: 3d, from: new", "/lifecycles/job/transitions/lapse", "new"),
-    behaviour("timer-that-returns", "after: 3d, from: open, to: lapsed", "after: 3d, from: open", "/lifecycles/job/transitions/lapse", "to"),
-    behaviour("two-lifecycles-of-a-collection", "operations:\n  listJobs", "  other:\n    collection: job\n    field: state\n    states: {open: {final: true, provenance: stated D}}\n    transitions: {make: {trigger: make, from: new, to: open, provenance: stated D}}\noperations:\n  listJobs", "/lifecycles/other", "job has a lifecycle already", at="  other:"),
-    behaviour("creating-without-a-state", "operation: createJob, from: new, to: open", "operation: createJob, from: new", "/lifecycles/job/transitions/create", "new"),
-    behaviour("creation-not-in-the-lifecycle", "operation: createJob, from: new, to: open", "trigger: create, from: new, to: open", "/operations/createJob", "no transition"),
+    behaviour("timer-on-nothing", "after: 3d, from: open", "after: 3d, from: new", "/lifecycles/job/transitions/lapse", "before a row exists"),
+    behaviour("two-lifecycles-of-a-collection", "operations:\n  listJobs", "  other:\n    collection: job\n    field: state\n    states: {open: {final: true, provenance: stated D}}\n    transitions: {make: {trigger: make, from: new, to: open, provenance: stated D}}\noperations:\n  listJobs", "/lifecycles/other", "job has a lifecycle already", at="  other:\n"),
+    behaviour("creating-without-a-state", "operation: createJob, from: new, to: open", "operation: createJob, from: new", "/lifecycles/job/transitions/create", "from new needs a state"),
+    behaviour("creation-not-in-the-lifecycle", "operation: createJob, from: new, to: open", "trigger: create, from: new, to: open", "/operations/createJob", "no transition names this operation", at="  createJob:\n"),
     behaviour("move-without-transition", "finish: {operation: finishJob,", "finish: {operation: startJob,", "/operations/finishJob", "no transition", at="  finishJob: {"),
     behaviour("transition-of-unbound-operation", "  finishJob: {verb: move, collection: job, row: $request.path.job_id}\n", "", "/lifecycles/job/transitions/finish/operation", "finishJob", at="      finish: {"),
     behaviour("verb-without-collection", "getJob: {verb: read, collection: job, ", "getJob: {verb: read, ", "/operations/getJob", "needs a collection", at="  getJob: {"),
@@ -170,23 +167,28 @@ DOCUMENT = [
     contract("reference-without-scheme", '$ref: "#/components/schemas/Jobs"', '$ref: "//jobs.example/jobs.json"', "", "never fetched", at="//jobs"),
     contract("reference-to-a-file-url", '$ref: "#/components/schemas/Jobs"', '$ref: "file:///etc/passwd"', "", "never fetched", at="file:"),
     contract("reference-out-of-the-folder", '$ref: "#/components/schemas/Jobs"', '$ref: "../../secret.yaml#/Jobs"', "", "out of the folder", at="secret"),
-    contract("reference-to-a-missing-file", '$ref: "#/components/schemas/Jobs"', '$ref: "schemas/jobs.yaml#/Jobs"', "", "cannot be read", at="schemas/jobs"),
+    contract("reference-to-a-missing-file", '$ref: "#/components/schemas/Jobs"', '$ref: "schemas/jobs.yaml#/Jobs"', "", "leads to no file", at="schemas/jobs"),
     contract("reference-to-nothing", "schemas/Jobs", "schemas/Jbs", "/paths/~1jobs/get/responses/200/content/application~1json/schema", "leads nowhere", "Did you mean '#/components/schemas/Jobs'?"),
     contract("reference-to-itself", "    JobId:\n", '    Loop: {$ref: "#/components/schemas/Loop"}\n    JobId:\n', "/components/schemas/Loop", "refers to itself", at="    Loop:"),
     contract("broken-schema", "{type: string, enum: [open", "{type: strin, enum: [open", "/components/schemas/Job/properties/state/type", "strin"),
     contract("impossible-pattern", '"^[^!]*$"', '"^[^!*$"', "/components/schemas/NewJob/properties/title", "pattern"),
-    contract("undeclared-path-parameter", "  /jobs/{job_id}/start:\n", "  /jobs/{id}/start:\n", "/paths/~1jobs~1{id}~1start", "not declared"),
-    contract("operation-id-taken", "operationId: finishJob", "operationId: startJob", "/paths/~1jobs~1{job_id}~1finish/post/operationId", "'startJob' is taken"),
+    contract("undeclared-path-parameter", "  /jobs/{job_id}/start:\n", "  /jobs/{id}/start:\n", "/paths/~1jobs~1{id}~1start/post", "{id} in the path is not declared", at="    post: {operationId: startJob"),
+    contract("operation-id-taken", "operationId: finishJob", "operationId: startJob", "/paths/~1jobs~1{job_id}~1finish/post/operationId", "'startJob' is taken", at="    post: {operationId: startJob, x-provenance: stated D, responses: *answers}\n  /rpc"),
     contract("unknown-security-scheme", "  - Bearer: []", "  - Barer: []", "/security/0/Barer", "Did you mean 'Bearer'?"),
-    whole("empty-document", "openapi.yaml", "", "mapping", at=""),
+    whole("empty-document", "openapi.yaml", "", "an OpenAPI document is a mapping"),
     whole("document-is-a-text", "openapi.yaml", "hello\n", "mapping", at="hello"),
 ]  # fmt: skip
 
 ROWS = [
+    seeds("unknown-state", "state: running", "state: runing", "/rows/job/1/state", "job has no state 'runing'", "Did you mean 'running'?"),
+    seeds("time-that-is-none", "created_at: -1d", "created_at: yesterday", "/rows/job/2/created_at", "'yesterday' is not an ISO 8601 date", "-2h"),
+    seeds("amount-that-is-none", 'price: "5"', "price: five", "/rows/job/0/price", "price must be a decimal number"),
+    seeds("wrong-pick-of-state", "state: running", "state: {$pick: [open, shut]}", "/rows/job/1/state", "job has no state 'shut'"),
+    seeds("too-many-rows-in-all", "rows:\n  token", "make: {job: [{count: 999999, row: {}}]}\nrows:\n  token", "/make", "more than 1,000,000 rows", at="make"),
     seeds("unknown-collection", "  job:\n", "  jbo:\n", "/rows/jbo", "there is no collection 'jbo'", "Did you mean 'job'?"),
-    seeds("unknown-field", "titel", "titel", "") if False else seeds("unknown-field", "title: Sweep", "titel: Sweep", "/rows/job/1/titel", "job has no field 'titel'", "Did you mean 'title'?"),
+    seeds("unknown-field", "title: Sweep", "titel: Sweep", "/rows/job/1/titel", "job has no field 'titel'", "Did you mean 'title'?"),
     seeds("unknown-seeds-to-extend", "rows:\n  token", "extends: emty\nrows:\n  token", "/extends", "there are no seeds 'emty'", at="extends"),
-    seeds("seeds-that-extend-themselves", "rows:\n  token", "extends: default\nrows:\n  token", "/extends", "itself", at="extends"),
+    seeds("seeds-that-extend-themselves", "rows:\n  token", "extends: default\nrows:\n  token", "/extends", "extend themselves", at="extends"),
     seeds("unknown-maker", "hours: 2,", "hours: {$pik: [1, 2]},", "/rows/job/0/hours", "$pick"),
     seeds("pick-from-nothing", "hours: 2,", "hours: {$pick: []},", "/rows/job/0/hours", "$pick"),
     seeds("between-the-wrong-way-round", "hours: 2,", "hours: {$between: [5, 2]},", "/rows/job/0/hours", "$between"),
@@ -194,5 +196,15 @@ ROWS = [
     seeds("too-many-rows", "rows:\n  token", "make: {job: [{count: 10000000, row: {}}]}\nrows:\n  token", "/make/job/0/count", "1000000", at="make"),
     seeds("row-is-no-mapping", "    - {id: t1, secret: ann-token, user: ann}", "    - t1", "/rows/token/0", "mapping"),
     seeds("unknown-key-of-seeds", "about: Two", "abuot: Two", "/abuot", "Did you mean 'about'?"),
-    whole("empty-seeds", "seeds/default.yaml", "", "mapping", at=""),
+    whole("empty-seeds", "seeds/default.yaml", "", "a mapping is expected here, not nothing"),
+]  # fmt: skip
+
+CHECKED = [
+    contract("provenance-of-wrong-form-in-the-document", "x-provenance: observed C1", "x-provenance: obsrved C1", "/paths/~1jobs~1{job_id}/get", "'obsrved C1' is no provenance", "'stated TAG'", at="    get: &one"),
+    contract("provenance-of-wrong-type", "x-provenance: observed C1", "x-provenance: [C1]", "/paths/~1jobs~1{job_id}/get", "is no provenance", at="    get: &one"),
+    contract("unknown-source-in-the-document", "x-provenance: observed C1", "x-provenance: observed C2", "/paths/~1jobs~1{job_id}/get", "the source 'C2' is not among `sources`", at="    get: &one"),
+    contract("document-against-openapi", "info: {title: Jobs, version: \"1\"}", "info: {titel: Jobs, version: \"1\"}", "/info", '"title" is a required property'),
+    behaviour("unknown-source", "running: {provenance: stated D}", "running: {provenance: stated E}", "/lifecycles/job/states/running", "the source 'E' is not among `sources`", "Known are: C1, D."),
+    behaviour("caller-who-cannot-sign-in", "Bearer ann-token", "Bearer an-token", "/principals/ann", "the demo caller 'ann' cannot sign in"),
+    seeds("row-against-its-schema", "title: Sweep", "title: 5", "/rows/job/1/title", "string"),
 ]  # fmt: skip

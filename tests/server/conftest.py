@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
-from tests.server.front import World, serving
+from tests.server.front import ALICE, ALICES_TASK, TASKS, World, serving
 
 _NUMBERS = count(1)
 
@@ -22,3 +22,14 @@ def world(origin: str) -> Iterator[World]:
     found = World(origin, f"test-{next(_NUMBERS)}")
     yield found
     found.close()
+
+
+@pytest.fixture
+def busy(world: World) -> World:
+    """A world in which five requests were made: two tasks created, one refused, one read, one lost."""
+    world.post_task(title="one")
+    world.post_task(title="two")
+    world.post_task(title="")
+    world.api.get(TASKS + ALICES_TASK, headers=ALICE)
+    world.api.get("/nope?x=1", headers=ALICE)
+    return world

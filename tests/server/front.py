@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import IO, TypeAlias
 from urllib.parse import urlsplit
 
 import httpx2
@@ -49,15 +49,21 @@ class Reply:
 
 
 @contextlib.contextmanager
-def serving(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """``tasktwin serve`` with these arguments on a free port: its base URL and its process."""
+def serving(*arguments: str, errors: IO[str] | None = None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """``tasktwin serve`` with these arguments on a free port: its base URL and its process.
+
+    What it writes to standard error goes to ``errors``, or to where pytest shows it when a test fails.
+    """
     command = [sys.executable, "-m", "tasktwin", "serve", *arguments, "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
         assert process.stdout is not None
         try:
             yield process.stdout.readline().strip(), process
         finally:
             process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=10)
+            process.kill()
 
 
 def connect(url: str) -> socket.socket:
@@ -121,8 +127,9 @@ class World:
     def __init__(self, origin: str, name: str) -> None:
         self.origin = origin
         self.name = name
-        self.api = httpx2.Client(base_url=origin, headers={"Tasktwin-World": name})
-        self.control = httpx2.Client(base_url=f"{origin}/_tasktwin/worlds/{name}/control")
+        # Without certificates, which take a tenth of a second to read.
+        self.api = httpx2.Client(base_url=origin, headers={"Tasktwin-World": name}, verify=False)
+        self.control = httpx2.Client(base_url=f"{origin}/_tasktwin/worlds/{name}/control", verify=False)
 
     def close(self) -> None:
         """Hang up."""
@@ -159,6 +166,11 @@ class World:
             "timers": self.control.get("/clock").json()["timers"],
             "transitions": self.control.get("/coverage").json()["transitions"],
         }
+
+
+def as_bytes(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    """Headers for httpx2, which sends bytes as they are and of texts only ASCII."""
+    return [(_raw(name), _raw(value)) for name, value in headers.items()]
 
 
 def assert_in_the_apis_shape(status: int, media: str, body: Json) -> None:

@@ -1,5 +1,3 @@
-from dataclasses import FrozenInstanceError
-
 import pytest
 
 from tasktwin.errors import MisuseError
@@ -35,7 +33,7 @@ def test_an_entry_says_what_was_recorded_and_cannot_be_changed() -> None:
     assert journal.entries() == [entry]
     assert (entry.number, entry.world, entry.request_body, entry.seconds) == (1, "w", b"{}", 0.5)
     assert entry.violations == ({"where": "body"},)
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         entry.number = 2  # type: ignore[misc]
 
 

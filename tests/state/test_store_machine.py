@@ -31,7 +31,7 @@ DUES = st.integers(0, 6)
 TESTS = st.sampled_from([None, lambda row: "s" in row, lambda row: row.get("t") == 1, lambda _: []])
 EQUALS = st.dictionaries(FIELDS, SCALARS, max_size=2).map(lambda fields: tuple(sorted(fields.items())))
 WATCHED = [Query("task"), *(Query("task", (("s", value),), "t") for value in (None, True, 1, "z"))]
-QUERIES = st.builds(Query, COLLECTIONS, EQUALS, st.just("") | FIELDS, st.booleans(), TESTS)
+QUERIES = st.builds(Query, COLLECTIONS, EQUALS, st.just("") | FIELDS, st.booleans(), TESTS, st.just(()))
 
 
 @dataclass

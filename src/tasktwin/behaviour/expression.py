@@ -38,7 +38,7 @@ def compile_expression(text: str, names: frozenset[str] = frozenset()) -> Reader
     found = _EXPRESSION.fullmatch(text)
     if not found:
         raise DataError(Problem(f"{text!r} is no runtime expression", hint="Write $root, $root.name or $root#/pointer."))
-    root, steps = found["root"], _steps(found["pointer"] or "")
+    root, steps = found["root"], steps_of(found["pointer"] or "")
     if root.startswith("now"):
         return _clock(root, text)
     for parted in PARTED:
@@ -100,14 +100,15 @@ def _compile_text(text: str, names: frozenset[str]) -> Reader:
         return lambda _scope: text
     readers = [compile_expression(part, names) if index % 2 else None for index, part in enumerate(parts)]
     pairs = list(zip(parts, readers, strict=True))
-    return lambda scope: "".join(part if read is None else _spoken(read(scope)) for part, read in pairs)
+    return lambda scope: "".join([part if read is None else _spoken(read(scope)) for part, read in pairs])
 
 
 def _spoken(value: Json) -> str:
     return "" if value is None else str(value)
 
 
-def _steps(pointer: str) -> tuple[str, ...]:
+def steps_of(pointer: str) -> tuple[str, ...]:
+    """The steps of a JSON pointer, which may be a fragment (``#/…``)."""
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.removeprefix("#").split("/")[1:])
 
 

@@ -116,7 +116,7 @@ class Lifecycle:
         return seen - {NEW}
 
     def problems(self) -> list[Problem]:
-        """Unreachable states, dead ends that are not final, and final states that are left."""
+        """Unreachable states, dead ends that are not final, final states that are left; ways and timers that mean nothing."""
         reachable, left = self.reachable(), {source for source, to, _ in self.edges() if to != source}
         found = []
         for name, state in self.states.items():
@@ -127,4 +127,18 @@ class Lifecycle:
                 found.append(Problem(f"state {name!r} is a dead end", at, hint="Say `final: true`, or add a way out."))
             if state.final and name in left:
                 found.append(Problem(f"state {name!r} is final, yet a transition leaves it", at))
-        return found
+        return [*found, *self._senseless()]
+
+    def _senseless(self) -> Iterator[Problem]:
+        timed: dict[str, Transition] = {}
+        for name, each in self.transitions.items():
+            at = f"/lifecycles/{self.name}/transitions/{name}"
+            if NEW in each.sources and not each.to:
+                yield Problem("a transition from new needs a state to go to", at, hint="Add `to`.")
+            if each.after is None:
+                continue
+            if NEW in each.sources:
+                yield Problem("a timer cannot run before a row exists", at, hint="Let it begin in a state.")
+            for source in each.sources:
+                if timed.setdefault(source, each) is not each:
+                    yield Problem(f"state {source!r} has a timer already: {timed[source].name!r}", at)

@@ -72,7 +72,8 @@ def _obey(world: World, method: Method, call: Call, params: Json, key: Json) -> 
     scope: Scope = {**world.scope(), "params": params, "principal": call.principal}
     inner = Call(method.operation, call.principal, path=method.path(scope), header=call.header, body=method.body(scope))
     rule = world.rules.idempotency
-    once = find_key(rule, "POST", method.operation, call.header, inner.body) if rule else None
+    verb = world.rules.contract.operations[method.operation].method
+    once = find_key(rule, verb, method.operation, call.header, inner.body) if rule else None
     # What REST kept for the same key is another answer, in another shape: the two never meet.
     asked = replace(inner, operation=f"{call.operation} {method.operation}")
     if once and (row := recall(world, asked, once)):

@@ -65,7 +65,10 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """One kind of row: its schema, how its identifiers are made, who sees it and what is kept back."""
+    """One kind of row: its schema, how its identifiers are made, who sees it and what is kept back.
+
+    ``blank`` are all fields of a row, each with its default. Those of ``left_out`` are not there rather than null.
+    """
 
     name: str
     schema: Schema | None
@@ -82,6 +85,7 @@ class Collection:
     lifecycle: Lifecycle | None = None
     blank: Mapping[str, Json] = field(default_factory=dict)
     writable: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
     instants: frozenset[str] = frozenset()
 
 
@@ -217,11 +221,15 @@ class ErrorAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ErrorTable:
-    """All kinds of refusal of a provider and the one shape in which they leave."""
+    """All kinds of refusal of a provider and the one shape in which they leave.
+
+    ``own``: the data say nothing of errors, so that they are problems of the twin's own, which no contract covers.
+    """
 
     answers: Mapping[str, ErrorAnswer]
     shape: Reader
     media: str
+    own: bool = False
 
     def body(self, scope: Scope, kind: str, detail: str, data: Json, violations: list[Json]) -> tuple[int, Json]:
         """Status and body of a refusal. ``kind`` must be in the table."""

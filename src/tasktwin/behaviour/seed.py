@@ -8,15 +8,19 @@ from typing import TypeAlias
 from tasktwin.behaviour.expression import Reader, Scope, compile_template
 from tasktwin.behaviour.rules import Collection
 from tasktwin.behaviour.world import World
-from tasktwin.errors import DataError, MisuseError, Problem
+from tasktwin.errors import DataError, MisuseError, Problem, Refusal
 from tasktwin.state import Chance, format_instant, parse_instant
 from tasktwin.wire import Json
 
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 MOST_ROWS = 1_000_000
+LONGEST = 36_500 * 86_400
+"""Seconds of the longest duration: a hundred years."""
 
-_DURATION = re.compile(r"(\d{1,9})([smhd])")
-_RELATIVE = re.compile(r"([+-])(\d{1,9})([smhd])")
+
+_DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
+RELATIVE = re.compile(r"([+-])(\d{1,9})([smhd])", re.ASCII)
+"""How seeds write a time that counts from the world's beginning."""
 
 Maker: TypeAlias = Callable[[Scope, Chance], Json]
 
@@ -40,16 +44,20 @@ class Seeds:
 
 
 def parse_duration(text: str) -> int:
-    """``90s``, ``10m``, ``72h``, ``3d`` to microseconds. Raises ``ValueError`` on anything else, and on zero."""
+    """``90s``, ``10m``, ``72h``, ``3d`` to microseconds. Raises ``ValueError`` on anything else, on zero and beyond a century."""
     found = _DURATION.fullmatch(text)
-    if not found or not int(found[1]):
-        raise ValueError(f"{text!r} is no duration: write 90s, 10m, 72h or 3d")
-    return int(found[1]) * UNITS[found[2]] * 1_000_000
+    seconds = int(found[1]) * UNITS[found[2]] if found else 0
+    if not 0 < seconds <= LONGEST:
+        raise ValueError(f"{text!r} is no duration: write 90s, 10m, 72h or 3d, more than nothing and at most 36500d")
+    return seconds * 1_000_000
 
 
 def compile_maker(value: Json) -> Maker:
     """A row as the seeds write it: templates, and ``{$pick: […]}`` or ``{$between: [low, high]}`` drawn from the seed."""
     match value:
+        case list():
+            items = [compile_maker(each) for each in value]
+            return lambda scope, chance: [make(scope, chance) for make in items]
         case {"$pick": [_, *_] as choices, **rest} if not rest:
             makers = [compile_maker(each) for each in choices]
             return lambda scope, chance: chance.pick(makers)(scope, chance)
@@ -65,21 +73,30 @@ def compile_maker(value: Json) -> Maker:
 
 
 def sow(world: World, seeds: Seeds) -> None:
-    """Put the rows of the seeds into a world, and start the timers of the states they are in."""
+    """Put the rows of the seeds into a world, and start the timers of the states they are in.
+
+    Raises ``MisuseError`` for rows that cannot be: an amount that is no number, a time outside the calendar.
+    """
     for batch in seeds.batches:
         collection = world.rules.collections[batch.collection]
         chance = Chance(world.beginning.seed, f"seeds:{seeds.name}:{batch.collection}")
         for n in range(batch.repeat):
-            fields = batch.make({**world.scope(), "n": n}, chance)
-            row = world.make(collection.name, _dated(fields, collection, world))
-            since = row.get(collection.updated) or row.get(collection.created)
-            world.arm(collection, row, parse_instant(since) if since else world.instant)
+            try:
+                _sow_one(world, collection, batch.make({**world.scope(), "n": n}, chance))
+            except (Refusal, ValueError) as error:
+                raise MisuseError(f"the seeds {seeds.name!r} cannot make row {n} of {collection.name}: {error}") from None
+
+
+def _sow_one(world: World, collection: Collection, fields: dict[str, Json]) -> None:
+    row = world.make(collection.name, _dated(fields, collection, world))
+    since = row.get(collection.updated) or row.get(collection.created)
+    world.arm(collection, row, parse_instant(str(since)) if since else world.instant)
 
 
 def _dated(fields: dict[str, Json], collection: Collection, world: World) -> dict[str, Json]:
     """Times such as ``-2h`` are relative to the world's beginning."""
     for name in collection.instants & fields.keys():
-        if isinstance(fields[name], str) and (found := _RELATIVE.fullmatch(fields[name])):
+        if isinstance(fields[name], str) and (found := RELATIVE.fullmatch(fields[name])):
             offset = int(found[1] + found[2]) * UNITS[found[3]] * 1_000_000
             try:
                 fields[name] = format_instant(world.instant + offset, world.rules.precision)

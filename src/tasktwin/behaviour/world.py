@@ -182,14 +182,13 @@ class World:
     def make(self, name: str, fields: dict[str, Json]) -> Row:
         """Put a new row: its identifier, time stamps and defaults come from here. Unknown fields are dropped."""
         collection = self.rules.collections[name]
-        row = {key: fields.get(key, default) for key, default in collection.blank.items()}
+        row = {**collection.blank, **{key: value for key, value in fields.items() if key in collection.blank}}
         if row.get(collection.id_field) is None:
             row[collection.id_field] = self.new_id(collection)
         for stamp in (collection.created, collection.updated):
             if stamp and row.get(stamp) is None:
                 row[stamp] = self.now()
-        canonical(row, collection)
-        self.store.put(name, str(row[collection.id_field]), row)
+        self._put(collection, row)
         return row
 
     def change(self, name: str, row: Row, **fields: Json) -> Row:
@@ -198,9 +197,15 @@ class World:
         changed = {**row, **fields}
         if collection.updated and collection.updated not in fields:
             changed[collection.updated] = self.now()
-        canonical(changed, collection)
-        self.store.put(name, str(row[collection.id_field]), changed)
+        self._put(collection, changed)
         return changed
+
+    def _put(self, collection: Collection, row: Row) -> None:
+        canonical(row, collection)
+        for field in collection.left_out:
+            if row.get(field) is None:
+                row.pop(field, None)
+        self.store.put(collection.name, str(row[collection.id_field]), row)
 
     def now(self) -> str:
         """The world's time as the provider writes it."""

@@ -19,7 +19,8 @@ ZERO = Decimal("0.00")
 
 def _purse(step: Step, user: str) -> Row:
     empty = {f"{bucket}_{part}": "0.00" for bucket in CURRENCIES for part in ("available", "frozen")}
-    return step.read("purse", user) or step.add("purse", id=user, **empty)
+    purse = step.read("purse", user) or step.add("purse", id=user, **empty)
+    return {**purse, **{name: zero for name, zero in empty.items() if purse[name] is None}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """From a provider's data to the rules that the engine obeys: every name is resolved here, every mistake told here."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -30,23 +31,26 @@ from tasktwin.behaviour.rules import (
 )
 from tasktwin.behaviour.seed import parse_duration
 from tasktwin.contract import Contract, Operation, Schema
+from tasktwin.contract.violation import token
 from tasktwin.errors import DataError, Problem
+from tasktwin.provider.names import no_field, unfit_operations, unknown_names
 from tasktwin.provider.yaml_file import did_you_mean
 from tasktwin.wire import Json
 
 T = TypeVar("T")
 Data = Mapping[str, Any]
 
+PROVENANCE = re.compile(r"(stated|observed) ([A-Za-z0-9][A-Za-z0-9._-]*)|(assumed): (\S.*)", re.ASCII)
 UNTOLD = Provenance("assumed", "the data does not say")
 PROBLEM_SHAPE = {"type": "about:blank", "title": "$error#/kind", "status": "$error#/status", "detail": "$error#/detail"}
 
 
-def parse_provenance(text: str | None) -> Provenance:
-    """``stated TAG``, ``observed TAG`` or ``assumed: why``."""
-    if text is None:
+def parse_provenance(mark: Json) -> Provenance:
+    """``stated TAG``, ``observed TAG`` or ``assumed: why``. Of anything else the kind is empty, which ``check`` tells."""
+    if mark is None:
         return UNTOLD
-    kind, _, note = text.partition(" ")
-    return Provenance(kind.rstrip(":"), note)
+    found = PROVENANCE.fullmatch(str(mark))
+    return Provenance((found[1] or found[3]), (found[2] or found[4])) if found else Provenance("", str(mark))
 
 
 class Builder:
@@ -62,18 +66,20 @@ class Builder:
         )
         self.kinds: dict[str, Json] = dict(data.get("errors", {}).get("kinds", {}))
         self.collections: dict[str, Collection] = {}
+        self.paging: dict[str, Paging] = {}
 
     def build(self) -> Rules:
         """The rules. Raises ``DataError`` with all problems found."""
         data = self.data
         lifecycles = dict(self._each("lifecycles", self._lifecycle))
-        by_collection = {each.collection: each for each in lifecycles.values()}
+        by_collection = {each.collection: each for each in reversed(lifecycles.values())}
         for name, spec in data.get("collections", {}).items():
-            with self._at(f"/collections/{name}"):
+            with self._at(f"/collections{token(name)}"):
                 self.collections[name] = self._collection(name, spec, by_collection.get(name))
-        self._known_collections(lifecycles)
-        if self.problems:
-            raise DataError(*self.problems)
+        self._stop_if_wrong()
+        self._join_up(lifecycles)
+        self.paging = dict(self._each("paging", self._paging))
+        self._stop_if_wrong()
         bindings = dict(self._each("operations", self._binding))
         channels = tuple(channel for _, channel in self._each("sign_in", self._channel))
         rules = Rules(
@@ -95,9 +101,14 @@ class Builder:
             steps=self._steps(tuple(data.get("steps", STEPS))),
             limit=data.get("body_limit", 1_048_576),
         )
+        self._stop_if_wrong()
+        self.problems += [*unknown_names(data, rules), *unfit_operations(rules)]
+        self._stop_if_wrong()
+        return rules
+
+    def _stop_if_wrong(self) -> None:
         if self.problems:
             raise DataError(*self.problems)
-        return rules
 
     # ── names ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -113,7 +124,7 @@ class Builder:
         value = self.data.get(key) or {}
         items = value.items() if isinstance(value, Mapping) else ((str(n), each) for n, each in enumerate(value))
         for name, spec in items:
-            with self._at(f"/{key}/{name}"):
+            with self._at(f"/{key}{token(name)}"):
                 yield name, make(name, spec)
 
     def _template(self, pointer: str, value: Json, names: Iterable[str] = ()) -> Reader:
@@ -164,10 +175,11 @@ class Builder:
         refuse = self._kind(spec.get("refuse", "conflict"), "/refuse")
         transitions = {}
         for label, each in spec["transitions"].items():
-            with self._at(f"/lifecycles/{name}/transitions/{label}"):
+            with self._at(f"/lifecycles{token(name)}/transitions{token(label)}"):
                 transitions[label] = self._transition(label, each, states, refuse)
         lifecycle = Lifecycle(name, spec["collection"], spec["field"], states, transitions)
-        self.problems.extend(lifecycle.problems())
+        if len(transitions) == len(spec["transitions"]):
+            self.problems.extend(lifecycle.problems())
         return lifecycle
 
     def _transition(self, name: str, spec: Data, states: Mapping[str, State], refuse: str) -> Transition:
@@ -192,16 +204,17 @@ class Builder:
             requires=tuple(spec.get("requires", ())),
             refuse=self._kind(spec.get("refuse", refuse), "/refuse"),
             effects=tuple(spec.get("effects", ())),
-            otherwise=tuple(self._otherwise(each, states) for each in spec.get("otherwise", ())),
+            otherwise=tuple(self._otherwise(n, each, states) for n, each in enumerate(spec.get("otherwise", ()))),
             values=self._template("/set", spec["set"]) if "set" in spec else None,
         )
 
-    def _otherwise(self, spec: Data, states: Mapping[str, State]) -> Otherwise:
+    def _otherwise(self, n: int, spec: Data, states: Mapping[str, State]) -> Otherwise:
+        at = f"/otherwise/{n}"
         return Otherwise(
-            kind=self._kind(spec["kind"], "/otherwise/kind"),
+            kind=self._kind(spec["kind"], f"{at}/kind"),
             only=tuple(spec.get("only", ())),
-            to=self._known("state", spec["to"], states, "/otherwise/to"),
-            answer=self._kind(spec["answer"], "/otherwise/answer"),
+            to=self._known("state", spec["to"], states, f"{at}/to"),
+            answer=self._kind(spec["answer"], f"{at}/answer"),
             provenance=parse_provenance(spec["provenance"]),
         )
 
@@ -221,9 +234,9 @@ class Builder:
         key, created, updated = identity.get("field", "id"), spec.get("created", ""), spec.get("updated", "")
         for pointer, field in (("/id", key), ("/created", created), ("/updated", updated)):
             if field:
-                self._known(f"field of {name}", field, fields, pointer)
+                self._field(name, field, fields, pointer)
         locked = {key, created, updated, *spec.get("read_only", ()), *private, *joins}
-        collection = Collection(
+        return Collection(
             name=name,
             schema=schema,
             properties=properties,
@@ -239,28 +252,34 @@ class Builder:
             lifecycle=lifecycle,
             blank={field: _default(properties.get(field)) for field in fields if field not in joins},
             writable=frozenset(fields) - locked,
+            left_out=_left_out(schema) if schema else frozenset(),
             instants=frozenset(field for field in properties if "date-time" in formats[field]),
         )
-        if lifecycle:
-            for way in lifecycle.transitions.values():
-                at = f"/transitions of {lifecycle.name}/{way.name}"
-                self._roles(way.only, collection, at)
-                for each in way.otherwise:
-                    self._roles(each.only, collection, at)
-                for field in way.requires:
-                    self._known(f"field of {name}", field, fields, at)
-        return collection
 
-    def _known_collections(self, lifecycles: Mapping[str, Lifecycle]) -> None:
-        """What names collections before all of them are known is looked at afterwards."""
+    def _join_up(self, lifecycles: Mapping[str, Lifecycle]) -> None:
+        """What names collections, or what is in them, before all of them are known is looked at afterwards."""
         for name, lifecycle in lifecycles.items():
-            with self._at(f"/lifecycles/{name}"):
-                owner = self._owner(lifecycle.collection, "/collection")
-                self._known(f"field of {owner.name}", lifecycle.field, owner.blank, "/field")
+            with self._at(f"/lifecycles{token(name)}"):
+                self._join_lifecycle(lifecycle, self._owner(lifecycle.collection, "/collection"))
         for name, collection in self.collections.items():
             for join in collection.joins:
-                with self._at(f"/collections/{name}/joins/{join.field}"):
+                with self._at(f"/collections{token(name)}/joins{token(join.field)}"):
                     self._owner(join.collection, "/collection")
+
+    def _join_lifecycle(self, lifecycle: Lifecycle, owner: Collection) -> None:
+        self._field(owner.name, lifecycle.field, owner.blank, "/field")
+        if owner.lifecycle is not lifecycle:
+            hint = f"Put its states into {owner.lifecycle.name!r}." if owner.lifecycle else ""
+            raise DataError(Problem(f"{owner.name} has a lifecycle already", "", hint=hint))
+        for way in lifecycle.transitions.values():
+            at = f"/transitions{token(way.name)}"
+            self._roles(way.only, owner, f"{at}/only")
+            for n, each in enumerate(way.otherwise):
+                self._roles(each.only, owner, f"{at}/otherwise/{n}/only")
+
+    def _field(self, owner: str, field: str, fields: Iterable[str], pointer: str) -> None:
+        if field not in fields:
+            raise DataError(no_field(owner, field, fields, pointer))
 
     def _join(self, field: str, spec: Data) -> Join:
         order, descending = parse_order(spec.get("order", ""))
@@ -296,7 +315,7 @@ class Builder:
             else None,
             order=order,
             descending=descending,
-            paging=self._paging(spec["page"]) if "page" in spec else None,
+            paging=self.paging[self._known("paging", spec["page"], self.paging, "/page")] if "page" in spec else None,
             accepts=_accepted(operation, collection),
             defaults=_defaults(operation) if spec["verb"] == "create" else {},
             values=self._template("/set", spec["set"]) if "set" in spec else None,
@@ -312,7 +331,7 @@ class Builder:
             shows=self._owner(spec["shows"], "/shows") if "shows" in spec else None,
             methods={label: self._method(label, each) for label, each in spec.get("methods", {}).items()},
             rpc_errors={
-                self._kind(kind, "/errors"): (each["code"], each["message"])
+                self._kind(kind, f"/errors/{kind}"): (each["code"], each["message"])
                 for kind, each in spec.get("errors", {}).items()
             },
             wrap=spec.get("wrap", True),
@@ -328,6 +347,9 @@ class Builder:
             raise DataError(Problem(f"the verb {binding.verb} needs a row", hint="Add `row: $request.path.NAME`."))
         if binding.verb == "move" and not binding.transitions():
             raise DataError(Problem("no transition of the collection's lifecycle names this operation"))
+        if binding.verb == "create" and binding.collection and binding.collection.lifecycle and not binding.transitions():
+            field = binding.collection.lifecycle.field
+            raise DataError(Problem("no transition names this operation, so that what it makes has no state", hint=f"Add one `from: new`, which sets {field!r}."))
         if binding.verb == "rpc" and not binding.methods:
             raise DataError(Problem("the verb rpc needs methods"))
 
@@ -349,13 +371,12 @@ class Builder:
     def _unique(self, spec: Data) -> Unique:
         return Unique(self._condition("/unique/where", spec["where"]), self._kind(spec["refuse"], "/unique/refuse"))
 
-    def _paging(self, name: str) -> Paging:
-        spec = self.data.get("paging", {})[self._known("paging", name, self.data.get("paging", {}), "/page")]
+    def _paging(self, _name: str, spec: Data) -> Paging:
         read = [self._template(f"/{key}", spec[key]) for key in ("start", "size", "answer")]
         return Paging(spec["style"], *read)
 
     def _method(self, label: str, spec: Data) -> Method:
-        at = f"/methods/{label}"
+        at = f"/methods{token(label)}"
         self._known("bound operation", spec["operation"], self.data["operations"], f"{at}/operation")
         return Method(
             operation=spec["operation"],
@@ -391,12 +412,13 @@ class Builder:
             for kind, (status, meaning) in ENGINE_KINDS.items()
         }
         for kind, each in self.kinds.items():
-            with self._at(f"/errors/kinds/{kind}"):
+            with self._at(f"/errors/kinds{token(kind)}"):
                 fields = {key: each[key] for key in ("code", "type") if key in each} | each.get("fields", {})
                 message = self._template("/message", each["message"])
                 answers[kind] = ErrorAnswer(kind, each["status"], fields, message, parse_provenance(each["provenance"]))
         shape = self._template("/errors/shape", spec.get("shape", PROBLEM_SHAPE))
-        return ErrorTable(answers, shape, spec.get("media", "application/json" if spec else "application/problem+json"))
+        media = spec.get("media", "application/json" if spec else "application/problem+json")
+        return ErrorTable(answers, shape, media, own=not spec)
 
     def _steps(self, order: tuple[str, ...]) -> tuple[str, ...]:
         if sorted(order) != sorted(STEPS) or order[0] != STEPS[0]:
@@ -408,7 +430,7 @@ class Builder:
         if not spec:
             return None
         with self._at("/idempotency"):
-            fields = {self._operation(name, "/fields").id: field for name, field in spec.get("fields", {}).items()}
+            fields = {self._operation(name, f"/fields{token(name)}").id: field for name, field in spec.get("fields", {}).items()}
             keep = self._duration(spec["keep"], "/keep")
             return Idempotency(
                 spec["header"].lower(), frozenset(spec["methods"]), fields, keep, parse_provenance(spec["provenance"])
@@ -447,6 +469,13 @@ def _formats(contract: Contract, schema: Json, depth: int = 8) -> set[str]:
     if reference.startswith("#/components/schemas/"):
         branches.append(contract.schema(reference.rsplit("/", 1)[1]).resolved)
     return found.union(*(_formats(contract, inner, depth - 1) for inner in branches))
+
+
+def _left_out(schema: Schema) -> frozenset[str]:
+    """The optional fields that may be absent but not null."""
+    required = {each.pointer for each in schema.check({})}
+    optional = [field for field in schema.properties if token(field) not in required]
+    return frozenset(field for field in optional if token(field) in {each.pointer for each in schema.check({field: None})})
 
 
 def _default(schema: Json) -> Json:

@@ -25,9 +25,14 @@ def find(name: str) -> Path:
     if name in bundled():
         return data_folder("fixtures") / name
     folder = Path(name)
-    if not folder.is_dir():
-        hint = did_you_mean(name, bundled())
-        raise DataError(Problem(f"there is no provider {name!r}, and no such folder", hint=hint))
-    if not (folder / "openapi.yaml").is_file():
-        raise DataError(Problem("a provider's folder needs a file openapi.yaml", file=str(folder)))
-    return folder
+    try:
+        if folder.is_dir():
+            if not (folder / "openapi.yaml").exists():
+                raise DataError(Problem("a provider's folder needs a file openapi.yaml", file=name))
+            return folder.resolve()
+        if folder.exists():
+            raise DataError(Problem("a provider is a folder, not a file", file=name, hint="Name the folder it stands in."))
+    except OSError as error:
+        raise DataError(Problem(f"the folder {name[:80]!r} cannot be read: {error.strerror}")) from None
+    hint = did_you_mean(name, bundled())
+    raise DataError(Problem(f"there is no provider {name[:80]!r}, and no such folder", hint=hint))

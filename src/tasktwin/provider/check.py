@@ -1,7 +1,7 @@
 """``tasktwin check``: is the data of a provider right? Everything that is wrong is told at once."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 
@@ -9,15 +9,18 @@ from tasktwin.behaviour.rules import ENGINE_KINDS
 from tasktwin.behaviour.sign_in import identify
 from tasktwin.behaviour.world import World
 from tasktwin.behaviour.worlds import Plan, Worlds
-from tasktwin.contract import verify
+from tasktwin.contract import Operation, verify
+from tasktwin.contract.violation import token
 from tasktwin.errors import DataError, MisuseError, Problem, Refusal
 from tasktwin.provider import fidelity
+from tasktwin.provider.document import told_by_file
 from tasktwin.provider.provenance import Fact, counts, facts
 from tasktwin.provider.provider import Provider, load
 from tasktwin.provider.yaml_file import did_you_mean, located, read_yaml
 from tasktwin.state import Query
 from tasktwin.wire import Json
 
+MOST_PROBLEMS = 50
 MOST_ROWS = 2_000
 """So many rows of a collection are checked in each set of seeds."""
 
@@ -69,12 +72,15 @@ def check_provider(name: str, *, write_fidelity: bool = False) -> Report:
     report = Report(provider.name, provenance=counts(found))
     path = provider.folder / "openapi.yaml"
     called = f"{provider.folder.name}/openapi.yaml"
-    report.problems += [located(each, path, called) for each in verify(provider.rules.contract.document)]
+    found_by_openapi = (replace(each, message=each.message.splitlines()[0]) for each in verify(provider.rules.contract.document))
+    report.problems += told_by_file(found_by_openapi, path, called)
     if not provider.inferred:
         behaviour = provider.folder / "provider.yaml"
         told = f"{provider.folder.name}/provider.yaml"
         problems = [*_sources(provider, found), *_effects(provider), *_bindings(provider), *_fidelity(provider)]
-        report.problems += [located(each, behaviour, told) for each in problems]
+        report.problems += located(problems, behaviour, told)
+    else:
+        report.problems += told_by_file(_not_inferred(provider), path, called)
     report.problems += [*_seeds(provider), *_scenarios(provider)]
     report.figures = _figures(provider)
     return report
@@ -98,13 +104,27 @@ def _figures(provider: Provider) -> dict[str, str]:
 
 def _sources(provider: Provider, found: list[Fact]) -> Iterator[Problem]:
     known = provider.data.get("sources", {})
-    for fact in found:
-        if fact.provenance.kind != "assumed" and fact.provenance.note.split(" ")[0] not in known:
-            message = f"{fact.about}: the source {fact.provenance.note!r} is not among `sources`"
-            yield Problem(message, fact.pointer, hint=did_you_mean(fact.provenance.note, [*known]))
+    for file in ("openapi.yaml", "provider.yaml"):
+        problems = [problem for fact in found if fact.file == file for problem in _source(fact, known)]
+        if file == "openapi.yaml":
+            problems += _untold(provider)
+        yield from told_by_file(problems, provider.folder / file, f"{provider.folder.name}/{file}")
+
+
+def _source(fact: Fact, known: Mapping[str, Json]) -> Iterator[Problem]:
+    kind, note = fact.provenance.kind, fact.provenance.note
+    if not kind:
+        hint = "Write 'stated TAG', 'observed TAG' or 'assumed: why'."
+        yield Problem(f"{fact.about}: {note!r} is no provenance", fact.pointer, hint=hint)
+    elif kind != "assumed" and note not in known:
+        yield Problem(f"{fact.about}: the source {note!r} is not among `sources`", fact.pointer, hint=did_you_mean(note, known))
+
+
+def _untold(provider: Provider) -> Iterator[Problem]:
     for operation in provider.rules.contract.operations.values():
         if "x-provenance" not in operation.extensions:
-            yield Problem(f"{operation.id} does not say where it comes from", hint="Add x-provenance.", level="warning")
+            message, hint = f"{operation.id} does not say where it comes from", "Add x-provenance."
+            yield Problem(message, operation.pointer, hint=hint, level="warning")
 
 
 def _effects(provider: Provider) -> Iterator[Problem]:
@@ -118,6 +138,13 @@ def _effects(provider: Provider) -> Iterator[Problem]:
                     "/errors/kinds",
                     hint=hint,
                 )
+
+
+def _not_inferred(provider: Provider) -> Iterator[Problem]:
+    for operation in provider.rules.contract.operations.values():
+        if operation.id not in provider.rules.bindings:
+            hint = "Its path tells no verb: bind it in provider.yaml."
+            yield Problem(f"{operation.id} is not modelled", operation.pointer, hint=hint, level="warning")
 
 
 def _bindings(provider: Provider) -> Iterator[Problem]:
@@ -149,6 +176,7 @@ def _fidelity(provider: Provider) -> Iterator[Problem]:
 
 def _seeds(provider: Provider) -> Iterator[Problem]:
     for name in provider.seeds:
+        behaviour, told = provider.folder / "provider.yaml", f"{provider.folder.name}/provider.yaml"
         path = provider.folder / "seeds" / f"{name}.yaml"
         called = f"{provider.folder.name}/seeds/{name}.yaml"
         try:
@@ -156,33 +184,41 @@ def _seeds(provider: Provider) -> Iterator[Problem]:
         except (Refusal, MisuseError, ValueError) as error:
             yield Problem(f"the seeds cannot be sown: {error}", file=called)
             continue
-        for problem in _rows(provider, world):
-            yield located(problem, path, called)
+        own = read_yaml(path, called).get("rows", {}) if path.is_file() else {}
+        yield from located(islice(_rows(provider, world, own), MOST_PROBLEMS), path, called)
         if name == "default":
-            yield from _principals(provider, world)
+            yield from located(_principals(provider, world), behaviour, told)
 
 
-def _rows(provider: Provider, world: World) -> Iterator[Problem]:
+def _rows(provider: Provider, world: World, own: Mapping[str, list[dict[str, Json]]]) -> Iterator[Problem]:
+    """Rows that break their schema. A pointer leads to those that the seeds' ``own`` file writes out."""
     for collection in provider.rules.collections.values():
         if collection.schema is None:
             continue
-        for n, row in enumerate(islice(world.store.find(Query(collection.name)), MOST_ROWS)):
+        places = {str(row.get(collection.id_field)): n for n, row in enumerate(own.get(collection.name, ()))}
+        for row in world.store.find(Query(collection.name), 0, MOST_ROWS):
             shown = {key: value for key, value in row.items() if key not in collection.private}
             shown |= {join.field: join.otherwise for join in collection.joins}
             for violation in collection.schema.check(shown):
-                where = f"/rows/{collection.name}/{n}{violation.pointer}"
-                yield Problem(f"{collection.name} {row[collection.id_field]}: {violation.message}", where)
+                key = str(row[collection.id_field])
+                where = f"/rows{token(collection.name)}/{places[key]}{violation.pointer}" if key in places else ""
+                yield Problem(f"{collection.name} {key}{violation.pointer}: {violation.message}", where)
 
 
 def _principals(provider: Provider, world: World) -> Iterator[Problem]:
-    secured = [each for each in provider.rules.contract.operations.values() if each.security]
     for who in provider.rules.principals.values():
-        try:
-            for operation in secured[:1]:
-                identify(world, operation, partial(_credential, provider, who.headers))
-        except Refusal as refusal:
-            file = f"{provider.folder.name}/provider.yaml"
-            yield Problem(f"the demo caller {who.name!r} cannot sign in: {refusal}", f"/principals/{who.name}", file)
+        refusals = [_refusal(provider, world, each, who.headers) for each in provider.rules.contract.operations.values() if each.security]
+        if refusals and all(refusals):
+            yield Problem(f"the demo caller {who.name!r} cannot sign in: {refusals[0]}", f"/principals{token(who.name)}")
+
+
+def _refusal(provider: Provider, world: World, operation: Operation, headers: Mapping[str, str]) -> str:
+    """Why an operation lets a caller not in; empty when it does."""
+    try:
+        identify(world, operation, partial(_credential, provider, headers))
+    except Refusal as refusal:
+        return str(refusal)
+    return ""
 
 
 def _credential(provider: Provider, headers: Mapping[str, str], scheme: str) -> str | None:
@@ -198,8 +234,7 @@ def _scenarios(provider: Provider) -> Iterator[Problem]:
         except DataError as error:
             yield from error.problems
             continue
-        for problem in _steps(document, provider):
-            yield located(problem, path, called)
+        yield from located(_steps(document, provider), path, called)
 
 
 def _steps(document: Json, provider: Provider) -> Iterator[Problem]:
@@ -207,11 +242,16 @@ def _steps(document: Json, provider: Provider) -> Iterator[Problem]:
     if not isinstance(document, dict) or not str(document.get("arazzo", "")).startswith("1."):
         yield Problem("this is no Arazzo 1 document", "/arazzo")
         return
-    for n, workflow in enumerate(document.get("workflows") or ()):
-        for m, step in enumerate(workflow.get("steps") or ()):
+    for n, workflow in _mappings(document.get("workflows")):
+        for m, step in _mappings(workflow.get("steps")):
             operation = str(step.get("operationId", "")).rsplit(".", 1)[-1]
             if operation and operation not in known:
                 hint = did_you_mean(operation, [*known])
                 yield Problem(
                     f"there is no operation {operation!r}", f"/workflows/{n}/steps/{m}/operationId", hint=hint
                 )
+
+
+def _mappings(value: Json) -> Iterator[tuple[int, dict[str, Json]]]:
+    """The mappings of a list, with their places; whatever else stands there is an Arazzo validator's business."""
+    return ((n, each) for n, each in enumerate(value if isinstance(value, list) else ()) if isinstance(each, dict))

@@ -14,6 +14,13 @@ from tasktwin.provider.yaml_file import did_you_mean, located, read_yaml
 from tasktwin.wire import Json
 
 SCHEMAS = ("provider", "seeds")
+WORDS = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "a text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+}
 MOST_PROBLEMS = 50
 
 
@@ -39,7 +46,7 @@ def read_data(path: Path, name: str, kind: str) -> Json:
     if validator.is_valid(value):
         return value
     errors = islice(validator.iter_errors(value), MOST_PROBLEMS)
-    raise DataError(*(located(_problem(error, kind), path, name) for error in errors))
+    raise DataError(*located([_problem(error, kind) for error in errors], path, name))
 
 
 def _problem(error: Any, kind: str) -> Problem:
@@ -57,12 +64,30 @@ def _problem(error: Any, kind: str) -> Problem:
             )
         case "required":
             return Problem(f"the key {error.kind.property.strip(chr(34))!r} is missing", pointer)
+        case "type":
+            wanted = " or ".join(WORDS.get(each, each) for each in error.kind.types)
+            return Problem(f"{wanted} is expected here, not {_shown(error.instance)}", pointer)
+        case "pattern" | "oneOf" | "anyOf":
+            about = _schema_at(error, kind).get("description", "")
+            return Problem(f"{_shown(error.instance)} does not fit here", pointer, hint=about)
     return Problem(error.message[:300], pointer)
+
+
+def _shown(value: Json) -> str:
+    """A value, when it is short enough to be recognised by."""
+    if isinstance(value, (dict, list)):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    return "nothing" if value is None else repr(value)[:80]
 
 
 def _known_keys(error: Any, kind: str) -> list[str]:
     """The keys allowed where an unknown one was found."""
+    return list(_schema_at(error, kind)["properties"])
+
+
+def _schema_at(error: Any, kind: str) -> Json:
+    """The schema whose keyword is broken."""
     schema = _schema(kind)
     for step in error.schema_path[:-1]:
         schema = schema[step]
-    return list(schema["properties"])
+    return schema

@@ -4,10 +4,13 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
+from tasktwin.behaviour.expression import look_up, steps_of
 from tasktwin.contract import Contract, Operation
 from tasktwin.wire import Json
 
+COMPONENT = "#/components/schemas/"
 VERBS = {"GET": "read", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
 COLLECTION_VERBS = {"GET": "list", "POST": "create"}
 
@@ -63,19 +66,36 @@ def _collection(contract: Contract, schema: str) -> dict[str, Any]:
         ("created", ("created_at", "createdAt", "created")),
         ("updated", ("updated_at", "updatedAt", "updated")),
     ):
-        if present := [name for name in names if name in fields]:
+        if present := [name for name in names if _is_text(fields.get(name))]:
             found[stamp] = present[0]
     return found
 
 
+def _is_text(schema: Json) -> bool:
+    kind = schema.get("type") if isinstance(schema, Mapping) else None
+    return kind == "string" or (isinstance(kind, list) and "string" in kind)
+
+
 def _row_schema(contract: Contract, operation: Operation, *, listed: bool) -> str | None:
     """The component schema of the row that a success answers; for a list, of its items."""
-    answer = operation.raw.get("responses", {}).get(str(operation.success), {})
-    content: Json = next(iter(answer.get("content", {}).values()), {}) if isinstance(answer, Mapping) else {}
-    schema = content.get("schema", {})
+    answer, _ = _followed(contract, operation.raw.get("responses", {}).get(str(operation.success), {}))
+    media: dict[str, Json] = next(iter(answer.get("content", {}).values()), {})
+    schema: Json = media.get("schema", {})
     if listed:
+        schema, _ = _followed(contract, schema)
         schema = schema.get("items", {}) if schema.get("type") == "array" else {}
-    reference = schema.get("$ref", "")
-    prefix = "#/components/schemas/"
-    name = reference.removeprefix(prefix)
-    return name if reference.startswith(prefix) and contract.schema(name).properties else None
+    _, trail = _followed(contract, schema)
+    names = contract.document.get("components", {}).get("schemas", {})
+    for name, node in names.items():
+        if trail & {f"{COMPONENT}{name}", node.get("$ref") if isinstance(node, Mapping) else None}:
+            return name if contract.schema(name).properties else None
+    return None
+
+
+def _followed(contract: Contract, node: Json) -> tuple[dict[str, Json], set[str | None]]:
+    """What a node is once its references are followed, and the references on the way."""
+    trail: set[str | None] = set()
+    while isinstance(node, Mapping) and isinstance(node.get("$ref"), str) and node["$ref"] not in trail:
+        trail.add(node["$ref"])
+        node = look_up(contract.document, steps_of(unquote(node["$ref"])))
+    return (dict(node) if isinstance(node, Mapping) else {}), trail

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tasktwin.behaviour.lifecycle import Provenance
+from tasktwin.contract.violation import token
 from tasktwin.provider.build import parse_provenance
 from tasktwin.provider.provider import Provider
 from tasktwin.wire import Json
@@ -14,18 +15,19 @@ KINDS = ("stated", "observed", "assumed")
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One fact: the file's part it stands in (``Operations``, ``Errors`` …), what it is about, and its source."""
+    """One fact: the file's part it stands in (``Operations``, ``Errors`` …), what it is about, its source, its file."""
 
     part: str
     about: str
     pointer: str
     provenance: Provenance
+    file: str = "openapi.yaml"
 
 
 def facts(provider: Provider) -> list[Fact]:
     """Every fact that says where it comes from, the contract's first."""
     assumed = [
-        Fact("Effects", about, f"/assumptions/{about}", Provenance("assumed", why))
+        Fact("Effects", about, f"/assumptions{token(about)}", Provenance("assumed", why), "provider.yaml")
         for about, why in provider.data.get("assumptions", {}).items()
     ]
     return [*_contract(provider), *_behaviour(provider.data, ""), *assumed]
@@ -40,14 +42,10 @@ def counts(found: list[Fact]) -> dict[str, int]:
 def _contract(provider: Provider) -> Iterator[Fact]:
     document = provider.rules.contract.document
     for operation in provider.rules.contract.operations.values():
-        text = operation.extensions.get("x-provenance")
-        if text:
-            yield Fact(
-                "Operations",
-                f"{operation.id} ({operation.method} {operation.path})",
-                operation.pointer,
-                parse_provenance(text),
-            )
+        if "x-provenance" in operation.extensions:
+            about = f"{operation.id} ({operation.method} {operation.path})"
+            mark = parse_provenance(operation.extensions["x-provenance"])
+            yield Fact("Operations", about, operation.pointer, mark)
     components = document.get("components", {})
     for name, scheme in components.get("securitySchemes", {}).items():
         yield from _marked(scheme, "Sign-in", name, f"/components/securitySchemes/{name}")
@@ -62,22 +60,22 @@ def _marked(node: Json, part: str, about: str, pointer: str) -> Iterator[Fact]:
             yield from _marked(inner, part, about, f"{pointer}/{n}")
     if not isinstance(node, Mapping):
         return
-    if isinstance(node.get("x-provenance"), str):
+    if "x-provenance" in node:
         yield Fact(part, about, pointer, parse_provenance(node["x-provenance"]))
     for key, inner in node.items():
-        if key == "x-codes":
+        if key == "x-codes" and isinstance(inner, Mapping):
             yield from _codes(inner, f"{pointer}/x-codes")
         elif key == "properties" and isinstance(inner, Mapping):
             for name, each in inner.items():
-                yield from _marked(each, part, f"{about}.{name}", f"{pointer}/properties/{name}")
+                yield from _marked(each, part, f"{about}.{name}", f"{pointer}/properties{token(name)}")
         elif key not in ("example", "examples", "default", "enum", "const"):
-            yield from _marked(inner, part, about, f"{pointer}/{key}")
+            yield from _marked(inner, part, about, pointer + token(key))
 
 
-def _codes(codes: Mapping[str, Mapping[str, str]], pointer: str) -> Iterator[Fact]:
+def _codes(codes: Mapping[str, Json], pointer: str) -> Iterator[Fact]:
     for code, each in codes.items():
         for key in ("provenance", "status_provenance"):
-            if key in each:
+            if isinstance(each, Mapping) and key in each:
                 about = f"code {code}" if key == "provenance" else f"HTTP status of code {code}"
                 yield Fact("Errors", about, f"{pointer}/{code}", parse_provenance(each[key]))
 
@@ -96,9 +94,10 @@ def _behaviour(node: Json, pointer: str) -> Iterator[Fact]:
         if isinstance(node.get("provenance"), str):
             steps = pointer.split("/")[1:]
             about = " ".join(step for step in steps[1:] if step not in ("kinds", "transitions", "states")) or steps[0]
-            yield Fact(PARTS.get(steps[0], steps[0].capitalize()), about, pointer, parse_provenance(node["provenance"]))
+            part, mark = PARTS.get(steps[0], steps[0].capitalize()), parse_provenance(node["provenance"])
+            yield Fact(part, about.replace("~1", "/").replace("~0", "~"), pointer, mark, "provider.yaml")
         for key, inner in node.items():
-            yield from _behaviour(inner, f"{pointer}/{key}")
+            yield from _behaviour(inner, pointer + token(key))
     elif isinstance(node, list):
         for n, inner in enumerate(node):
             yield from _behaviour(inner, f"{pointer}/{n}")

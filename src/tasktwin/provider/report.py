@@ -13,9 +13,9 @@ COLOURS = {"stated": "green", "observed": "cyan", "assumed": "yellow"}
 
 
 def _console() -> Console:
-    console = Console(highlight=False, soft_wrap=False)
+    console = Console(highlight=False, soft_wrap=False, emoji=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=160)
+        console = Console(highlight=False, width=160, emoji=False)
     return console
 
 

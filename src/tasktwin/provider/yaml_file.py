@@ -156,7 +156,7 @@ class _Reader:
         return key
 
     def _target(self, event: yaml.AliasEvent) -> _Part:
-        name = event.anchor
+        name = str(event.anchor)
         if any(each.anchor == name for each in self.stack):
             self._fail(event, f"the alias *{name} makes a part hold itself")
         if name not in self.anchors:
@@ -175,7 +175,8 @@ class _Reader:
             self._fail(event, f"the tag {tag} is not read here", "Only plain mappings, lists, texts and numbers are.")
 
     def _fail(self, event: yaml.Event, message: str, hint: str = "") -> NoReturn:
-        raise DataError(Problem(message, file=self.name, line=event.start_mark.line + 1, hint=hint))
+        line = event.start_mark.line + 1 if event.start_mark else 0
+        raise DataError(Problem(message, file=self.name, line=line, hint=hint))
 
 
 def read_yaml(path: Path, name: str) -> Json:
@@ -197,7 +198,8 @@ def _said(error: yaml.MarkedYAMLError, text: str, name: str) -> Problem:
     """What the parser says, with where the part began that it was in, and what is most often the reason."""
     mark, begun = error.problem_mark, error.context_mark
     lines = text.splitlines()
-    line = lines[mark.line] if mark and mark.line < len(lines) else ""
+    at, column = (mark.line, mark.column) if mark else (0, 0)
+    line = lines[at] if at < len(lines) else ""
     message = f"this is no YAML: {error.problem}"
     if error.context and begun:
         message += f", {error.context} that begins in line {begun.line + 1}"
@@ -206,9 +208,9 @@ def _said(error: yaml.MarkedYAMLError, text: str, name: str) -> Problem:
         hint = "Indent with spaces: YAML takes no tabs."
     elif "mapping values" in str(error.problem):
         hint = "Put quotes around a text that holds a colon."
-    elif mark and line[mark.column : mark.column + 1] in ("@", "`", "%"):
-        hint = f"Put quotes around a text that begins with {line[mark.column]}."
-    return Problem(message, file=name, line=mark.line + 1 if mark else 0, hint=hint)
+    elif line[column : column + 1] in ("@", "`", "%"):
+        hint = f"Put quotes around a text that begins with {line[column]}."
+    return Problem(message, file=name, line=at + 1, hint=hint)
 
 
 def read_text(path: Path, name: str) -> str:
@@ -246,7 +248,7 @@ def _composed(path: Path) -> yaml.Node | None:
 
 
 def _line(node: yaml.Node | None, pointer: str) -> int:
-    line = 1 if node else 0
+    line = 1
     for raw in pointer.split("/")[1:]:
         found = _child(node, raw.replace("~1", "/").replace("~0", "~"))
         if found is None:

@@ -20,7 +20,6 @@ from tasktwin.behaviour.rules import Collection
 from tasktwin.behaviour.world import Fired, Saved, World, canonical
 from tasktwin.behaviour.worlds import DEFAULT, MOST_SNAPSHOTS, NAME, Plan, TooManyWorldsError, Worlds
 from tasktwin.contract import Contract, Match, NoMethod, Reading, compile_contract
-from tasktwin.diagram import svg
 from tasktwin.errors import MisuseError, Refusal
 from tasktwin.server.har import as_har, as_json
 from tasktwin.server.pipeline import Pipeline
@@ -316,6 +315,8 @@ class Control:
             raise ProblemError(404, f"there is no lifecycle {reading.path['name']!r}; there are {known}")
         counts = _counts(world, lifecycle.collection, lifecycle.field, [*lifecycle.states])
         taken = {label for owner, label in world.taken if owner == lifecycle.name}
+        from tasktwin.diagram import svg  # noqa: PLC0415 - 10 ms that serving does not need
+
         return Response(svg(lifecycle, counts, taken), media_type="image/svg+xml")
 
     def _on_getCoverage(self, _request: Request, world: World, _reading: Reading) -> Response:  # noqa: N802

@@ -9,7 +9,7 @@ from tasktwin.errors import MisuseError
 from tasktwin.state.agenda import Agenda, Armed
 from tasktwin.state.log import Log, Written
 from tasktwin.state.store import Event, Query, Row, Snapshot, Timer
-from tasktwin.state.table import Table, check_query
+from tasktwin.state.table import Table
 from tasktwin.wire import Json
 
 
@@ -126,25 +126,24 @@ class MemoryStore:
 
     def find(self, query: Query, offset: int = 0, limit: int | None = None) -> list[Row]:
         """The rows that a query selects, in order."""
-        check_query(query, offset, limit)
-        table = self._tables.get(query.collection)
-        return [] if table is None else table.find(query, offset, limit, self._index_limit)
+        if offset < 0 or (limit is not None and limit < 0):
+            raise MisuseError("offset and limit are not negative")
+        return self._readable(query.collection).find(query, offset, limit, self._index_limit)
 
     def count(self, query: Query) -> int:
         """How many rows a query selects."""
-        check_query(query)
-        table = self._tables.get(query.collection)
-        return 0 if table is None else table.count(query, self._index_limit)
+        return self._readable(query.collection).count(query, self._index_limit)
 
     def first(self, query: Query) -> Row | None:
         """The first row that a query selects, or None."""
-        check_query(query)
-        table = self._tables.get(query.collection)
-        return None if table is None else table.first(query, self._index_limit)
+        return self._readable(query.collection).first(query, self._index_limit)
 
     def sizes(self) -> dict[str, int]:
         """Rows per collection."""
         return {name: len(table.rows) for name, table in sorted(self._tables.items()) if table.rows}
+
+    def _readable(self, collection: str) -> Table:
+        return self._tables.get(collection) or Table(self._era)
 
     def _writable(self, collection: str) -> Table:
         table = self._tables.get(collection)

@@ -29,9 +29,11 @@ _NO_SCALAR = ...  # in a key: arrays and objects, which no query asks for
 
 def comparable(value: Json) -> Json:
     """A value such that hash and equality are JSON's: Python holds True equal to 1, so booleans are wrapped."""
+    if value is None or isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return (value,)
-    return value if value is None or isinstance(value, (str, int, float)) else _NO_SCALAR
+    return value if isinstance(value, (int, float)) else _NO_SCALAR
 
 
 def rank(value: Json) -> tuple[str, Json]:
@@ -188,7 +190,11 @@ class Table:
 
     def _bucket(self, equal: tuple[tuple[str, Json], ...], order: str, index_limit: int) -> list[Place]:
         index = self._index((tuple([field for field, _ in equal]), order), index_limit)
-        return index.buckets.get(tuple([comparable(value) for _, value in equal]), [])
+        key = tuple([comparable(value) for _, value in equal])
+        if _NO_SCALAR in key:
+            field = index.fields[key.index(_NO_SCALAR)]
+            raise MisuseError(f"a query compares {field!r} with a string, a number, a boolean or None only")
+        return index.buckets.get(key, [])
 
     def _index(self, shape: Shape, index_limit: int) -> Index:
         index = self.indexes.get(shape)
@@ -201,16 +207,6 @@ class Table:
         self.uses += 1
         index.used = self.uses
         return index
-
-
-def check_query(query: Query, offset: int = 0, limit: int | None = None) -> None:
-    """Raise ``MisuseError`` for a page that cannot be, and for a comparison with an array or an object."""
-    if offset < 0 or (limit is not None and limit < 0):
-        raise MisuseError("offset and limit are not negative")
-    for equal in (query.equal, *query.either):
-        for field, value in equal:
-            if comparable(value) is _NO_SCALAR:
-                raise MisuseError(f"a query compares {field!r} with a string, a number, a boolean or None only")
 
 
 def _page(bucket: list[Place], offset: int, limit: int | None, *, descending: bool) -> list[Place]:
