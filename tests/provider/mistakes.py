@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.provider.small import FILES, edited
+from tests.provider.small import edited
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)
@@ -203,7 +203,7 @@ CHECKED = [
     contract("provenance-of-wrong-form-in-the-document", "x-provenance: observed C1", "x-provenance: obsrved C1", "/paths/~1jobs~1{job_id}/get", "'obsrved C1' is no provenance", "'stated TAG'", at="    get: &one"),
     contract("provenance-of-wrong-type", "x-provenance: observed C1", "x-provenance: [C1]", "/paths/~1jobs~1{job_id}/get", "is no provenance", at="    get: &one"),
     contract("unknown-source-in-the-document", "x-provenance: observed C1", "x-provenance: observed C2", "/paths/~1jobs~1{job_id}/get", "the source 'C2' is not among `sources`", at="    get: &one"),
-    contract("document-against-openapi", "info: {title: Jobs, version: \"1\"}", "info: {titel: Jobs, version: \"1\"}", "/info", '"title" is a required property'),
+    contract("document-against-openapi", 'info: {title: Jobs, version: "1"}', 'info: {titel: Jobs, version: "1"}', "/info", '"title" is a required property'),
     behaviour("unknown-source", "running: {provenance: stated D}", "running: {provenance: stated E}", "/lifecycles/job/states/running", "the source 'E' is not among `sources`", "Known are: C1, D."),
     behaviour("caller-who-cannot-sign-in", "Bearer ann-token", "Bearer an-token", "/principals/ann", "the demo caller 'ann' cannot sign in"),
     seeds("row-against-its-schema", "title: Sweep", "title: 5", "/rows/job/1/title", "string"),

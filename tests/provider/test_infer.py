@@ -94,7 +94,9 @@ def test_the_provider_is_named_after_its_folder(tmp_path: Path) -> None:
 
 def test_seeds_beside_the_document_are_rows_of_the_inferred_collections(folder: Path) -> None:
     (folder / "seeds").mkdir()
-    (folder / "seeds" / "default.yaml").write_text("about: One\nrows: {todo: [{id: 5, title: Cook}]}\n", encoding="utf-8")
+    (folder / "seeds" / "default.yaml").write_text(
+        "about: One\nrows: {todo: [{id: 5, title: Cook}]}\n", encoding="utf-8"
+    )
     twin = Twin(str(folder))
     assert [each["title"] for each in twin.request("GET", "/v1/todos").json()] == ["Cook"]
 
@@ -130,10 +132,10 @@ def test_a_document_in_several_files_serves_like_one_in_one(tmp_path: Path) -> N
     split(tmp_path)
     assert check_provider(str(tmp_path)).problems == []
     with Twin(str(tmp_path)) as twin:
-        made = twin.request("POST", "/todos", json={"id": "a", "part_of": {"id": "b"}})
-        assert made.status == 201
-        assert twin.request("GET", "/todos/a").json() == {"id": "a", "part_of": {"id": "b"}}
-        assert twin.request("GET", "/todos").json() == [made.json()]
+        made = twin.request("POST", "/todos", json={"id": "ours", "part_of": {"id": "b"}}).json()
+        assert (made["part_of"], made["id"]) != ({"id": "b"}, "ours"), "the twin gives the identifiers"
+        assert twin.request("GET", f"/todos/{made['id']}").json() == made
+        assert twin.request("GET", "/todos").json() == [made]
         assert twin.request("POST", "/todos", json={"id": "c", "part_of": {"id": 5}}).status == 422
 
 

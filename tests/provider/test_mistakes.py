@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-
-from tasktwin.cli import main
 from tests.provider.mistakes import CHECKED, DOCUMENT, FORM, NAMES, ROWS, SENSE, Mistake
 from tests.provider.small import FILES, OPENAPI, edited, write
+
+from tasktwin.cli import main
 
 AT_ONCE = 2.0
 """Seconds of work within which any mistake is told, the import of the document's validator included."""
@@ -33,14 +33,12 @@ def test_the_folder_that_the_mistakes_are_made_in_is_right(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("mistake", [*FORM, *NAMES, *SENSE, *DOCUMENT, *ROWS], ids=lambda mistake: mistake.name)
 def test_a_mistake_is_told_where_it_is_made(tmp_path: Path, mistake: Mistake) -> None:
-    folder = write(tmp_path, mistake.files)
-    for command in ("list", "check"):
-        result = ask(command, folder)
-        assert result.exit_code == 2
-        (line,) = [line for line in result.output.splitlines() if mistake.says[0] in line]
-        assert f"error: {mistake.place}" in line
-        assert f"(at {mistake.pointer}" in line or not mistake.pointer
-        assert [words for words in mistake.says if words not in line] == []
+    result = ask("list", write(tmp_path, mistake.files))
+    assert result.exit_code == 2
+    (line,) = [line for line in result.output.splitlines() if mistake.says[0] in line]
+    assert line.startswith(f"error: {mistake.place}")
+    assert f"(at {mistake.pointer}" in line or not mistake.pointer
+    assert [words for words in mistake.says if words not in line] == []
 
 
 @pytest.mark.parametrize("mistake", CHECKED, ids=lambda mistake: mistake.name)
@@ -168,7 +166,11 @@ def test_a_catastrophic_pattern_delays_nobody(tmp_path: Path) -> None:
 def test_no_command_shows_a_trace(tmp_path: Path, command: str) -> None:
     folder = write(tmp_path, edited("provider.yaml", "from: open, to: running", "from: open, to: runing"))
     done = subprocess.run(
-        [sys.executable, "-m", "tasktwin", command, str(folder)], capture_output=True, text=True, check=False, timeout=20
+        [sys.executable, "-m", "tasktwin", command, str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
     )
     assert done.returncode == 2
     told = done.stdout + done.stderr

@@ -280,6 +280,7 @@ def test_sigterm_ends_it_though_a_request_never_ends(tmp_path: Path) -> None:
     with (tmp_path / "errors").open("w+") as errors, serving("uumit", "--quiet", errors=errors) as (url, process):
         with connect(url) as slow:
             slow.sendall(HALVES["in the body"])
+            assert httpx2.get(url + WALLET, headers=ALICE).status_code == 200, "by now the other one has begun"
             code, _seconds = stop(process, signal.SIGTERM)
         assert code in (0, -signal.SIGTERM)
         errors.seek(0)

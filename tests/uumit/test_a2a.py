@@ -98,6 +98,7 @@ BAD_PARAMS: dict[str, tuple[str, Any]] = {
     "send, a number": ("tasks/send", {"capability_id": 1}),
     "send, null": ("tasks/send", {"capability_id": None}),
     "send, no hours": ("tasks/send", {"capability_id": "cap_ocr_invoice_v1", "booked_hours": 0}),
+    "send, unknown capability": ("tasks/send", {"capability_id": "cap_nothing"}),
     "send, hours missing": ("tasks/send", {"capability_id": "cap_gpu_hour"}),
     "get, nothing": ("tasks/get", {}),
     "get, by position": ("tasks/get", [UNKNOWN]),

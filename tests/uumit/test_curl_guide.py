@@ -46,7 +46,7 @@ def test_the_script_stops_after_the_refusal_when_the_capability_is_unknown(serve
     script = set_lines(SCRIPT, BASE=serve("uumit"), API_KEY=API_KEY, USER_ID=USER_ID)
     *_, (title, (refused,)) = sections(bash(script, CAP_ID="cap_nobody_sells").stdout).items()
     assert title == "4. A2A JSON-RPC create transaction"
-    assert (refused["id"], refused["error"]["code"]) == ("demo-1", -32001)
+    assert (refused["id"], refused["error"]["code"]) == ("demo-1", -32602)
 
 
 @pytest.mark.parametrize("case", COMMANDS.values(), ids=COMMANDS)

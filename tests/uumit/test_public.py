@@ -37,3 +37,11 @@ def test_the_document_is_bare_and_names_every_operation_that_is_answered(twin: T
     named = {each["operationId"] for path in document["paths"].values() for verb, each in path.items() if verb in VERBS}
     assert document["openapi"] == "3.1.0"
     assert named == set(twin.provider.rules.bindings)
+
+
+def test_a_match_that_is_cancelled_is_no_income(twin: Twin) -> None:
+    before = data(twin.request("GET", STATS))["total_income_ut"]
+    task = twin.world.read("task", "10000000-0000-4000-8000-00000000000b")
+    assert task is not None
+    twin.trigger("cancel_order", task["id"])
+    assert data(twin.request("GET", STATS))["total_income_ut"] == before

@@ -348,3 +348,10 @@ def test_the_period_begins_when_a_draft_is_published_and_not_when_a_task_is_chan
     assert status_of(twin, "task", DRAFT) == "open"
     twin.advance(hours=1)
     assert status_of(twin, "task", DRAFT) == "expired"
+
+
+@pytest.mark.parametrize("amount", [1.005, 19.999, "0.001"], ids=str)
+def test_money_with_more_than_two_decimals_is_refused(twin: Twin, amount: float | str) -> None:
+    body = {"title": "t", "description": "d", "bounty_amount": amount, "delivery_hours": 1}
+    answer = twin.request("POST", "/api/v1/tasks/", json=body, as_="human_alice")
+    assert (answer.status, answer.json()["code"]) == (422, 1008)

@@ -64,7 +64,7 @@ def _dispatch(world: World, binding: Binding, call: Call, request: dict[str, Jso
     try:
         return _obey(world, method, call, params, key)
     except Refusal as refusal:
-        code, message = binding.rpc_errors.get(refusal.kind, INTERNAL_ERROR)
+        code, message = {**binding.rpc_errors, **method.errors}.get(refusal.kind, INTERNAL_ERROR)
         return _error(key, (code, message), str(refusal.detail or refusal.kind), f"refused: {refusal.kind}")
 
 

@@ -147,6 +147,7 @@ class Method:
     body: Reader
     result: Reader
     provenance: Provenance
+    errors: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,11 @@ from tasktwin.state import (
 )
 from tasktwin.wire import Json
 
-FIRINGS = 1_000_000
+FIRINGS = 100_000
 """So many timers may fire in one advance of the clock; beyond it the data surely holds a loop."""
+
+FARTHEST = 1e12
+"""Seconds that one advance may be asked for; the calendar ends long before."""
 
 MOST_DIGITS = 24
 """Digits of a decimal before its point; arithmetic on more would round."""
@@ -148,21 +151,49 @@ class World:
         return fired
 
     def advance(self, seconds: float) -> list[Fired]:
-        """Move the clock forward and fire what falls due on the way. Raises ``MisuseError`` on a negative number."""
-        if seconds < 0:
-            raise MisuseError("the clock only moves forward: reset the world to go back")
-        self.clock.advance(round(seconds * 1_000_000))
-        return self.settle(self.clock.now())
+        """Move the clock forward and fire what falls due on the way, or do nothing.
+
+        Raises ``MisuseError``: a negative number, a time beyond the calendar, more timers than ``FIRINGS``.
+        """
+        if not 0 <= seconds <= FARTHEST:
+            raise MisuseError("the clock only moves forward, and not for ever: reset the world to go back")
+        saved = self.save()
+        try:
+            self.clock.advance(round(seconds * 1_000_000))
+            return self.settle(self.clock.now())
+        except MisuseError:
+            self.restore(saved)
+            raise
 
     def read(self, collection: str, key: str) -> Row | None:
         """A row as it is kept, or ``None``."""
         return self.store.get(collection, key)
 
     def first(self, collection: str, where: Condition, scope: Scope, order: str = "", *, descending: bool = False) -> Row | None:
-        """The first row that fits a condition without alternatives, or ``None``."""
-        equal, rest = tuple([(name, read(scope)) for name, read in where.equal]), where.rest
-        keep = None if rest is None else lambda row: rest(scope, row)
-        return self.store.first(Query(collection, equal, order, descending, keep)) if where.applies(scope) else None
+        """The first row that fits a condition, or ``None``."""
+        query = self.select(collection, where, scope)
+        return self.store.first(query._replace(order=order, descending=descending)) if query else None
+
+    def select(self, collection: str, where: Condition, scope: Scope, asked: dict[str, Json] | None = None) -> Query | None:
+        """The query for the rows that fit a condition, and have the values ``asked`` for; ``None`` when none can."""
+        either: list[tuple[tuple[str, Json], ...]] = []
+        rest = False
+        for each in where.alternatives or (where,):
+            equal = [(name, read(scope)) for name, read in each.equal]
+            rest = rest or each.rest is not None
+            if asked:
+                known = dict(equal)
+                if any(known.setdefault(name, value) != value for name, value in asked.items()):
+                    continue
+                equal = sorted(known.items())
+            if any(isinstance(value, (list, dict)) for _, value in equal):  # no index holds these
+                equal, rest = [line for line in equal if not isinstance(line[1], (list, dict))], True
+            if each.applies(scope):
+                either.append(tuple(equal))
+        if not either:
+            return None
+        keep = (lambda row: where.holds(scope, row)) if rest else None
+        return Query(collection, either[0], keep=keep, either=tuple(either[1:]))
 
     def trigger(self, name: str, key: str, collection: str = "") -> Row:
         """Fire a transition that is not an API call. Raises ``MisuseError`` if unknown, ``Refusal`` if not allowed now."""
@@ -337,4 +368,6 @@ def canonical(row: Row, collection: Collection) -> None:
                 raise Refusal("invalid", f"{name} must be a decimal number") from None
             if not number.is_finite() or number.adjusted() >= MOST_DIGITS:
                 raise Refusal("invalid", f"{name} must be a number of at most {MOST_DIGITS} digits")
+            if number != round(number, places):
+                raise Refusal("invalid", f"{name} must have at most {places} decimals")
             row[name] = f"{number:.{places}f}"

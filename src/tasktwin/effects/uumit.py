@@ -141,7 +141,7 @@ def pay_worker(step: Step) -> None:
     bucket, about = BUCKETS[row["bounty_currency"]], f"bounty of {row['title']}"
     order = step.new_id()
     _move(step, row["user_id"], bucket, Entry("expense", about, order), frozen=-held)
-    _move(step, row["worker_id"], bucket, Entry("income", about, order), frozen=held)
+    _move(step, row["worker_id"], bucket, Entry("freeze", about, order), frozen=held)
     step.set(matched_order_id=order)
 
 
@@ -150,8 +150,8 @@ def refund_bounty(step: Step) -> None:
     """A cancelled order gives the bounty back at once."""
     row, held = step.row, Decimal(step.row["held"] or ZERO)
     bucket, about = BUCKETS[row["bounty_currency"]], f"refund of {row['title']}"
-    _move(step, row["worker_id"], bucket, Entry("expense", about, row["matched_order_id"]), frozen=-held)
-    _move(step, row["user_id"], bucket, Entry("income", about, row["matched_order_id"]), available=held)
+    _move(step, row["worker_id"], bucket, Entry("unfreeze", about, row["matched_order_id"]), frozen=-held)
+    _move(step, row["user_id"], bucket, Entry("refund", about, row["matched_order_id"]), available=held)
     step.set(held=None)
 
 

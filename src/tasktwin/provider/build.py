@@ -330,10 +330,7 @@ class Builder:
             effect=spec.get("effect", ""),
             shows=self._owner(spec["shows"], "/shows") if "shows" in spec else None,
             methods={label: self._method(label, each) for label, each in spec.get("methods", {}).items()},
-            rpc_errors={
-                self._kind(kind, f"/errors/{kind}"): (each["code"], each["message"])
-                for kind, each in spec.get("errors", {}).items()
-            },
+            rpc_errors=self._rpc_errors(spec, "/errors"),
             wrap=spec.get("wrap", True),
             status=spec.get("status", 0) or operation.success,
         )
@@ -347,9 +344,19 @@ class Builder:
             raise DataError(Problem(f"the verb {binding.verb} needs a row", hint="Add `row: $request.path.NAME`."))
         if binding.verb == "move" and not binding.transitions():
             raise DataError(Problem("no transition of the collection's lifecycle names this operation"))
-        if binding.verb == "create" and binding.collection and binding.collection.lifecycle and not binding.transitions():
+        if (
+            binding.verb == "create"
+            and binding.collection
+            and binding.collection.lifecycle
+            and not binding.transitions()
+        ):
             field = binding.collection.lifecycle.field
-            raise DataError(Problem("no transition names this operation, so that what it makes has no state", hint=f"Add one `from: new`, which sets {field!r}."))
+            raise DataError(
+                Problem(
+                    "no transition names this operation, so that what it makes has no state",
+                    hint=f"Add one `from: new`, which sets {field!r}.",
+                )
+            )
         if binding.verb == "rpc" and not binding.methods:
             raise DataError(Problem("the verb rpc needs methods"))
 
@@ -385,7 +392,12 @@ class Builder:
             body=self._template(f"{at}/body", spec.get("body")),
             result=self._template(f"{at}/result", spec.get("result", "$response.body")),
             provenance=parse_provenance(spec["provenance"]),
+            errors=self._rpc_errors(spec, f"{at}/errors"),
         )
+
+    def _rpc_errors(self, spec: Data, at: str) -> dict[str, tuple[int, str]]:
+        found = spec.get("errors", {})
+        return {self._kind(kind, at + token(kind)): (each["code"], each["message"]) for kind, each in found.items()}
 
     # ── sign-in, errors, idempotency ─────────────────────────────────────────────────────────────────────────────
 
@@ -430,7 +442,10 @@ class Builder:
         if not spec:
             return None
         with self._at("/idempotency"):
-            fields = {self._operation(name, f"/fields{token(name)}").id: field for name, field in spec.get("fields", {}).items()}
+            fields = {
+                self._operation(name, f"/fields{token(name)}").id: field
+                for name, field in spec.get("fields", {}).items()
+            }
             keep = self._duration(spec["keep"], "/keep")
             return Idempotency(
                 spec["header"].lower(), frozenset(spec["methods"]), fields, keep, parse_provenance(spec["provenance"])
@@ -475,7 +490,9 @@ def _left_out(schema: Schema) -> frozenset[str]:
     """The optional fields that may be absent but not null."""
     required = {each.pointer for each in schema.check({})}
     optional = [field for field in schema.properties if token(field) not in required]
-    return frozenset(field for field in optional if token(field) in {each.pointer for each in schema.check({field: None})})
+    return frozenset(
+        field for field in optional if token(field) in {each.pointer for each in schema.check({field: None})}
+    )
 
 
 def _default(schema: Json) -> Json:

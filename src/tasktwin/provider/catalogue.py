@@ -31,7 +31,9 @@ def find(name: str) -> Path:
                 raise DataError(Problem("a provider's folder needs a file openapi.yaml", file=name))
             return folder.resolve()
         if folder.exists():
-            raise DataError(Problem("a provider is a folder, not a file", file=name, hint="Name the folder it stands in."))
+            raise DataError(
+                Problem("a provider is a folder, not a file", file=name, hint="Name the folder it stands in.")
+            )
     except OSError as error:
         raise DataError(Problem(f"the folder {name[:80]!r} cannot be read: {error.strerror}")) from None
     hint = did_you_mean(name, bundled())

@@ -72,7 +72,9 @@ def check_provider(name: str, *, write_fidelity: bool = False) -> Report:
     report = Report(provider.name, provenance=counts(found))
     path = provider.folder / "openapi.yaml"
     called = f"{provider.folder.name}/openapi.yaml"
-    found_by_openapi = (replace(each, message=each.message.splitlines()[0]) for each in verify(provider.rules.contract.document))
+    found_by_openapi = (
+        replace(each, message=each.message.splitlines()[0]) for each in verify(provider.rules.contract.document)
+    )
     report.problems += told_by_file(found_by_openapi, path, called)
     if not provider.inferred:
         behaviour = provider.folder / "provider.yaml"
@@ -117,7 +119,9 @@ def _source(fact: Fact, known: Mapping[str, Json]) -> Iterator[Problem]:
         hint = "Write 'stated TAG', 'observed TAG' or 'assumed: why'."
         yield Problem(f"{fact.about}: {note!r} is no provenance", fact.pointer, hint=hint)
     elif kind != "assumed" and note not in known:
-        yield Problem(f"{fact.about}: the source {note!r} is not among `sources`", fact.pointer, hint=did_you_mean(note, known))
+        yield Problem(
+            f"{fact.about}: the source {note!r} is not among `sources`", fact.pointer, hint=did_you_mean(note, known)
+        )
 
 
 def _untold(provider: Provider) -> Iterator[Problem]:
@@ -207,9 +211,15 @@ def _rows(provider: Provider, world: World, own: Mapping[str, list[dict[str, Jso
 
 def _principals(provider: Provider, world: World) -> Iterator[Problem]:
     for who in provider.rules.principals.values():
-        refusals = [_refusal(provider, world, each, who.headers) for each in provider.rules.contract.operations.values() if each.security]
+        refusals = [
+            _refusal(provider, world, each, who.headers)
+            for each in provider.rules.contract.operations.values()
+            if each.security
+        ]
         if refusals and all(refusals):
-            yield Problem(f"the demo caller {who.name!r} cannot sign in: {refusals[0]}", f"/principals{token(who.name)}")
+            yield Problem(
+                f"the demo caller {who.name!r} cannot sign in: {refusals[0]}", f"/principals{token(who.name)}"
+            )
 
 
 def _refusal(provider: Provider, world: World, operation: Operation, headers: Mapping[str, str]) -> str:

@@ -75,7 +75,9 @@ class _Folding:
                 folded["$ref"] = self._target(value["$ref"], name)
             except DataError as error:
                 file, called = self.root / name, f"{self.folder}/{name}"
-                raise DataError(*located([each.moved(f"{pointer}/$ref") for each in error.problems], file, called)) from None
+                raise DataError(
+                    *located([each.moved(f"{pointer}/$ref") for each in error.problems], file, called)
+                ) from None
         return folded
 
     def _target(self, reference: str, name: str) -> str:

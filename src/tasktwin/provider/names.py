@@ -58,13 +58,17 @@ def unfit_operations(rules: Rules) -> Iterator[Problem]:
             elif binding and (binding.verb not in MOVING or way not in binding.transitions()):
                 what = f"{binding.verb} {binding.collection.name if binding.collection else ''}".strip()
                 hint = f"It must be bound to {', '.join(MOVING)} of {lifecycle.collection}."
-                yield Problem(f"{way.operation} is bound to {what}, so that nothing takes this transition", at, hint=hint)
+                yield Problem(
+                    f"{way.operation} is bound to {what}, so that nothing takes this transition", at, hint=hint
+                )
     for name, binding in rules.bindings.items():
         for label, method in binding.methods.items():
             target = rules.bindings[method.operation]
             if target.verb == "rpc" or target.paging:
                 at = f"/operations{token(name)}/methods{token(label)}/operation"
-                yield Problem(f"a method cannot stand for {target.operation}, which is {'paged' if target.paging else 'rpc'}", at)
+                yield Problem(
+                    f"a method cannot stand for {target.operation}, which is {'paged' if target.paging else 'rpc'}", at
+                )
 
 
 def _of_collection(spec: Data, owner: Collection, rules: Rules, at: str) -> Iterator[Problem]:

@@ -29,7 +29,10 @@ class _File:
 
 def read_seeds(folder: Path, rules: Rules) -> dict[str, Seeds]:
     """The seeds by name; ``default`` and ``empty`` are always there. Raises ``DataError``."""
-    files = {path.stem: _read(path, f"{folder.name}/seeds/{path.name}", rules) for path in sorted((folder / "seeds").glob("*.yaml"))}
+    files = {
+        path.stem: _read(path, f"{folder.name}/seeds/{path.name}", rules)
+        for path in sorted((folder / "seeds").glob("*.yaml"))
+    }
     seeds = {name: Seeds(name, each.data["about"], _all_batches(name, files)) for name, each in files.items()}
     for name in ("empty", "default"):
         seeds.setdefault(name, Seeds(name, "No rows at all", ()))

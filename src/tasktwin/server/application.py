@@ -16,7 +16,7 @@ from tasktwin.errors import MisuseError
 from tasktwin.provider import Provider
 from tasktwin.server.control import Control, answer, problem
 from tasktwin.server.pipeline import Pipeline, Responses
-from tasktwin.server.transport import CONTROL, App, Listener, ProviderApp, Receive, Scope, Send
+from tasktwin.server.transport import CONTROL, App, Listener, ProviderApp, Receive, Scope, Send, raw_path
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Application:
             if app := self.by_prefix.get(""):
                 await app(scope, receive, send)
                 return
-            first = "/" + scope["path"].removeprefix("/").partition("/")[0]
+            first = "/" + raw_path(scope).removeprefix("/").partition("/")[0]
             if app := self.by_prefix.get(first):
                 await app(scope, receive, send)
                 return

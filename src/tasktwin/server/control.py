@@ -23,7 +23,7 @@ from tasktwin.contract import Contract, Match, NoMethod, Reading, compile_contra
 from tasktwin.errors import MisuseError, Refusal
 from tasktwin.server.har import as_har, as_json
 from tasktwin.server.pipeline import Pipeline
-from tasktwin.server.transport import CONTROL, Receive, Scope, Send
+from tasktwin.server.transport import CONTROL, Receive, Scope, Send, raw_path
 from tasktwin.state import LATEST, Query, Row, format_instant, parse_instant
 from tasktwin.wire import Json, dumps, loads
 
@@ -114,8 +114,7 @@ class Control:
 
     def _place(self, request: Request) -> tuple[str, str]:
         """The route's path, and the world that it acts on: named by the path, by the header, or the default one."""
-        raw = request.scope.get("raw_path") or request.scope["path"].encode()
-        path: str = raw.decode("latin-1").removeprefix(self.prefix)
+        path = raw_path(request.scope).removeprefix(self.prefix)
         by_path, _, rest = path.removeprefix(f"{CONTROL}/worlds/").partition("/")
         if path.startswith(f"{CONTROL}/worlds/") and (rest == "control" or rest.startswith("control/")):
             return CONTROL + (rest.removeprefix("control") or "/"), by_path

@@ -73,7 +73,7 @@ def run(application: Application, listener: socket.socket, log: Callable[[Exchan
         timeout_graceful_shutdown=GRACE,
     )
     server = uvicorn.Server(config)
-    gc.freeze()  # what was loaded stays: no collection need look at it again, which halves the longest pause
+    gc.freeze()  # what was loaded stays: no collection need look at it again, which nearly halves the longest pause
     try:
         with contextlib.suppress(asyncio.CancelledError):
             server.run(sockets=[listener])

@@ -38,8 +38,7 @@ class ProviderApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        raw = scope.get("raw_path") or scope["path"].encode()
-        path = raw.decode("latin-1").removeprefix(self.prefix) or "/"
+        path = raw_path(scope).removeprefix(self.prefix) or "/"
         headers = scope["headers"]
         if sum(len(name) + len(value) for name, value in headers) > HEADER_LIMIT:
             await send_problem(send, 431, f"the headers are larger than {HEADER_LIMIT} bytes")
@@ -98,6 +97,12 @@ class ProviderApp:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": exchange.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if exchange.method == "HEAD" else answer})
+
+
+def raw_path(scope: Scope) -> str:
+    """The path as it was sent: percent-encoded, without the query. Bytes above ASCII are read as Latin-1."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw.decode("latin-1")
 
 
 def _by_path(path: str) -> tuple[str | None, str]:
