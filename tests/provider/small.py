@@ -235,8 +235,8 @@ def write(folder: Path, files: dict[str, str] | None = None) -> Path:
     return root
 
 
-def edited(name: str, old: str, new: str) -> dict[str, str]:
-    """The good file of that name with one text replaced by another, which must have stood there once."""
-    text = FILES[name]
+def edited(name: str, old: str, new: str, text: str | None = None) -> dict[str, str]:
+    """A file (the good one of that name) with one text replaced by another, which must have stood there once."""
+    text = FILES[name] if text is None else text
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
     return {name: text.replace(old, new)}

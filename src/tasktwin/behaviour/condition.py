@@ -43,6 +43,14 @@ class Condition:
                 return False
         return self.applies(scope) and (self.rest is None or self.rest(scope, row))
 
+    def selection(self, scope: Scope) -> tuple[tuple[tuple[str, Json], ...], Callable[[Row], bool] | None]:
+        """What an index can answer, and the test for the rest. For a condition without alternatives."""
+        equal, rest = tuple([(field, read(scope)) for field, read in self.equal]), self.rest
+        if any(value.__class__ in (list, dict) for _, value in equal):  # no index holds these
+            scalars = tuple(line for line in equal if line[1].__class__ not in (list, dict))
+            return scalars, lambda row: self.holds(scope, row)
+        return equal, None if rest is None else lambda row: rest(scope, row)
+
     def applies(self, scope: Scope) -> bool:
         """Whether the lines hold that do not look at the row."""
         return not self.guards or all(guard(scope, {}) for guard in self.guards)
@@ -54,7 +62,7 @@ ALWAYS = Condition()
 def compile_condition(spec: Json, names: frozenset[str] = frozenset()) -> Condition:
     """Compile a mapping or a list of mappings. Raises ``DataError`` with a pointer."""
     if isinstance(spec, list):
-        return Condition(alternatives=tuple(compile_condition(each, names) for each in spec))
+        return Condition(alternatives=tuple(_alternative(n, each, names) for n, each in enumerate(spec)))
     guards: list[Test] = []
     equal: list[tuple[str, Reader]] = []
     tests: list[Test] = []
@@ -69,6 +77,13 @@ def compile_condition(spec: Json, names: frozenset[str] = frozenset()) -> Condit
         except DataError as error:
             raise DataError(*(problem.moved(f"/{left}") for problem in error.problems)) from None
     return Condition(tuple(guards), tuple(sorted(equal, key=lambda line: line[0])), _all(tests))
+
+
+def _alternative(n: int, spec: Json, names: frozenset[str]) -> Condition:
+    try:
+        return compile_condition(spec, names)
+    except DataError as error:
+        raise DataError(*(problem.moved(f"/{n}") for problem in error.problems)) from None
 
 
 def _all(tests: list[Test]) -> Test | None:

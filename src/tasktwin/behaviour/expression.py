@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from tasktwin.errors import DataError, Problem
 from tasktwin.state import format_instant
-from tasktwin.wire import Json
+from tasktwin.wire import Json, dumps
 
 Scope: TypeAlias = dict[str, Json]
 """What an expression can see: a root's name (``request.body``, ``row`` …) to its value."""
@@ -70,7 +70,12 @@ def _mapped(value: Mapping[str, Json], names: frozenset[str]) -> Reader:
     if set(value) != {"$map", "to"} or not isinstance(table, Mapping):
         raise DataError(Problem("a mapping of values is {$map: expression, to: {value: result, …}}"))
     read = compile_template(value["$map"], names)
-    return lambda scope: table.get(read(scope))
+    return lambda scope: table.get(_key(read(scope)))
+
+
+def _key(value: Json) -> str:
+    """What a value is called as a key in YAML and JSON, where keys are texts: ``true``, ``null``, ``4``."""
+    return value if isinstance(value, str) else dumps(value).decode()
 
 
 def look_up(value: Json, steps: tuple[str, ...]) -> Json:
@@ -78,7 +83,7 @@ def look_up(value: Json, steps: tuple[str, ...]) -> Json:
     for step in steps:
         if isinstance(value, dict):
             value = value.get(step)
-        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+        elif isinstance(value, list) and step.isascii() and step.isdigit() and int(step[:9]) < len(value):
             value = value[int(step)]
         else:
             return None

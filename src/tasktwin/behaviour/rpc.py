@@ -70,7 +70,8 @@ def _dispatch(world: World, binding: Binding, call: Call, request: dict[str, Jso
 
 def _obey(world: World, method: Method, call: Call, params: Json, key: Json) -> Outcome:
     scope: Scope = {**world.scope(), "params": params, "principal": call.principal}
-    inner = Call(method.operation, call.principal, path=method.path(scope), header=call.header, body=method.body(scope))
+    body = _body(world, method, scope)
+    inner = Call(method.operation, call.principal, path=method.path(scope), header=call.header, body=body)
     rule = world.rules.idempotency
     verb = world.rules.contract.operations[method.operation].method
     once = find_key(rule, verb, method.operation, call.header, inner.body) if rule else None
@@ -86,6 +87,19 @@ def _obey(world: World, method: Method, call: Call, params: Json, key: Json) -> 
     if once and rule:
         keep(world, rule, asked, once, result=result)
     return Outcome({"jsonrpc": "2.0", "id": key, "result": result}, outcome.reason)
+
+
+def _body(world: World, method: Method, scope: Scope) -> Json:
+    """The body that REST would have been sent: parameters that were not given are absent. Raises ``Refusal``."""
+    body = method.body(scope)
+    if isinstance(body, dict):
+        body = {name: value for name, value in body.items() if value is not None}
+    declared = world.rules.contract.operations[method.operation].body
+    medium = declared.content.first_json() if declared else None
+    violations = medium.check(body, "body") if medium and body is not None else ()
+    if violations:
+        raise Refusal("invalid", "; ".join(f"{each.pointer or '/'}: {each.message}" for each in violations), violations)
+    return body
 
 
 def _error(key: Json, error: tuple[int, str], detail: str, reason: str = "") -> Outcome:

@@ -166,8 +166,10 @@ def _list(world: World, binding: Binding, scope: Scope) -> Json:
     paging = binding.paging
     if paging is None:
         return _shown(world, binding, world.store.find(query) if query else [], scope)
-    size, start = int(paging.size(scope)), int(paging.start(scope))
+    size, start = _whole(paging.size(scope)), _whole(paging.start(scope))
     offset = (start - 1) * size if paging.style == "page" else start
+    if size < 0 or offset < 0:
+        raise Refusal("invalid", "there is no such page")
     total = world.store.count(query) if query else 0
     rows = world.store.find(query, offset, size) if query and offset < total else []
     scope["page"] = {
@@ -178,6 +180,13 @@ def _list(world: World, binding: Binding, scope: Scope) -> Json:
         "more": offset + len(rows) < total,
     }
     return paging.answer(scope)
+
+
+def _whole(value: Json) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise Refusal("invalid", f"a page is asked for by whole numbers, not {value!r:.40}") from None
 
 
 def _shown(world: World, binding: Binding, rows: list[Row], scope: Scope) -> list[Json]:
@@ -191,32 +200,40 @@ def _shown(world: World, binding: Binding, rows: list[Row], scope: Scope) -> lis
 def _query(binding: Binding, collection: Collection, scope: Scope) -> Query | None:
     """The list's query; ``None`` when nothing can fit."""
     asked = {line.field: value for line in binding.filters if (value := line.value(scope)) is not None}
-    either, rest = [], False
+    several = {name: asked.pop(name) for name, value in list(asked.items()) if isinstance(value, (list, dict))}
+    either: list[tuple[tuple[str, Json], ...]] = []
+    tests: list[Callable[[Row], bool]] = []
     for each in binding.where.alternatives or (binding.where,):
-        equal = {name: read(scope) for name, read in each.equal}
+        lines, keep = each.selection(scope)
+        equal = dict(lines)
         fits = all(equal.setdefault(name, value) == value for name, value in asked.items())
         if fits and each.applies(scope):
             either.append(tuple(sorted(equal.items())))
-            rest = rest or each.rest is not None
+            tests += [lambda row: binding.where.holds(scope, row)] if keep and not tests else []
     if not either:
         return None
-    keep = _keep_what(binding, scope, rest=rest)
+    tests += [_among(name, value if isinstance(value, list) else [value]) for name, value in several.items()]
+    tests += _search(binding, scope)
     first, *others = either
-    return Query(collection.name, first, binding.order, binding.descending, keep, tuple(others))
+    return Query(collection.name, first, binding.order, binding.descending, _all(tests), tuple(others))
 
 
-def _keep_what(binding: Binding, scope: Scope, *, rest: bool) -> Callable[[Row], bool] | None:
-    """What no index can answer: the conditions' other lines, and a search for text."""
-    search, where = binding.search, binding.where
-    text = search.value(scope) if search else None
-    if search is None or text is None:
-        return (lambda row: where.holds(scope, row)) if rest else None
-    fields = search.fields
+def _among(name: str, wanted: list[Json]) -> Callable[[Row], bool]:
+    return lambda row: row.get(name) in wanted
 
-    def keep(row: Row) -> bool:
-        return any(contains(row.get(name), text) for name in fields) and (not rest or where.holds(scope, row))
 
-    return keep
+def _search(binding: Binding, scope: Scope) -> list[Callable[[Row], bool]]:
+    text = binding.search.value(scope) if binding.search else None
+    if binding.search is None or text is None:
+        return []
+    fields = binding.search.fields
+    return [lambda row: any(contains(row.get(name), text) for name in fields)]
+
+
+def _all(tests: list[Callable[[Row], bool]]) -> Callable[[Row], bool] | None:
+    if len(tests) <= 1:
+        return tests[0] if tests else None
+    return lambda row: all(test(row) for test in tests)
 
 
 def _compute(world: World, binding: Binding, scope: Scope) -> Json:

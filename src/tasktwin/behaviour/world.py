@@ -170,30 +170,14 @@ class World:
         return self.store.get(collection, key)
 
     def first(self, collection: str, where: Condition, scope: Scope, order: str = "", *, descending: bool = False) -> Row | None:
-        """The first row that fits a condition, or ``None``."""
-        query = self.select(collection, where, scope)
-        return self.store.first(query._replace(order=order, descending=descending)) if query else None
-
-    def select(self, collection: str, where: Condition, scope: Scope, asked: dict[str, Json] | None = None) -> Query | None:
-        """The query for the rows that fit a condition, and have the values ``asked`` for; ``None`` when none can."""
-        either: list[tuple[tuple[str, Json], ...]] = []
-        rest = False
-        for each in where.alternatives or (where,):
-            equal = [(name, read(scope)) for name, read in each.equal]
-            rest = rest or each.rest is not None
-            if asked:
-                known = dict(equal)
-                if any(known.setdefault(name, value) != value for name, value in asked.items()):
-                    continue
-                equal = sorted(known.items())
-            if any(isinstance(value, (list, dict)) for _, value in equal):  # no index holds these
-                equal, rest = [line for line in equal if not isinstance(line[1], (list, dict))], True
-            if each.applies(scope):
-                either.append(tuple(equal))
-        if not either:
+        """The first row that fits a condition, or ``None``; of alternatives the first that has one counts."""
+        if where.alternatives:
+            found = (self.first(collection, each, scope, order, descending=descending) for each in where.alternatives)
+            return next((row for row in found if row is not None), None)
+        if not where.applies(scope):
             return None
-        keep = (lambda row: where.holds(scope, row)) if rest else None
-        return Query(collection, either[0], keep=keep, either=tuple(either[1:]))
+        equal, keep = where.selection(scope)
+        return self.store.first(Query(collection, equal, order, descending, keep))
 
     def trigger(self, name: str, key: str, collection: str = "") -> Row:
         """Fire a transition that is not an API call. Raises ``MisuseError`` if unknown, ``Refusal`` if not allowed now."""
