@@ -31,7 +31,8 @@ DUES = st.integers(0, 6)
 TESTS = st.sampled_from([None, lambda row: "s" in row, lambda row: row.get("t") == 1, lambda _: []])
 EQUALS = st.dictionaries(FIELDS, SCALARS, max_size=2).map(lambda fields: tuple(sorted(fields.items())))
 WATCHED = [Query("task"), *(Query("task", (("s", value),), "t") for value in (None, True, 1, "z"))]
-QUERIES = st.builds(Query, COLLECTIONS, EQUALS, st.just("") | FIELDS, st.booleans(), TESTS, st.just(()))
+EITHERS = st.lists(EQUALS, max_size=2).map(tuple)
+QUERIES = st.builds(Query, COLLECTIONS, EQUALS, st.just("") | FIELDS, st.booleans(), TESTS, EITHERS)
 
 
 @dataclass
@@ -85,7 +86,7 @@ def select(state: State, query: Query) -> list[Row]:
         row
         for collection, _, row in state.rows
         if collection == query.collection
-        and all(same(row.get(name), value) for name, value in query.equal)
+        and any(all(same(row.get(name), value) for name, value in equal) for equal in (query.equal, *query.either))
         and (query.keep is None or query.keep(row))
     ]
     rows = in_order(rows, query.order) if query.order else rows

@@ -157,12 +157,13 @@ class World:
         """
         if not 0 <= seconds <= FARTHEST:
             raise MisuseError("the clock only moves forward, and not for ever: reset the world to go back")
-        saved = self.save()
+        saved, taken = self.save(), self.taken.copy()
         try:
             self.clock.advance(round(seconds * 1_000_000))
             return self.settle(self.clock.now())
         except MisuseError:
             self.restore(saved)
+            self.taken = taken
             raise
 
     def read(self, collection: str, key: str) -> Row | None:
