@@ -1,5 +1,6 @@
 """The command line. Every command imports what it needs when it runs, so that each starts fast."""
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -28,15 +29,21 @@ def telling(command: Callable[P, T]) -> Callable[P, T]:
             return command(*args, **kwargs)
         except DataError as error:
             for problem in error.problems:
-                click.echo(f"{click.style(problem.level, fg='red', bold=True)}: {problem}", err=True)
+                complain(problem.level, problem)
             sys.exit(WRONG)
         except MisuseError as error:
-            click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
+            complain("error", error)
             sys.exit(WRONG)
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
 
     return run
+
+
+def complain(level: str, about: object) -> None:
+    """One line on standard error, coloured where a terminal wants that."""
+    colour = False if os.environ.get("NO_COLOR") else None
+    click.echo(f"{click.style(level, fg='red', bold=True)}: {about}", err=True, color=colour)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -110,14 +117,18 @@ def serve(
     except ValueError as error:
         raise MisuseError(f"--now: {error}") from None
     loaded = [load(name) for name in providers or bundled()]
-    listener, url = bind(Place(host, port))
-    if not is_loopback(host) and not control_token:
-        control_token = make_control_token()
-        click.echo(f"control token: {control_token}", err=True)
+    printed = "" if is_loopback(host) or control_token else make_control_token()
     plan = Plan(seeds, seed, instant, clock, journal)
     application = create_app(
-        *loaded, plan=plan, responses=responses, control_token=control_token, mounted=len(loaded) > 1 or not providers
+        *loaded,
+        plan=plan,
+        responses=responses,
+        control_token=control_token or printed,
+        mounted=len(loaded) > 1 or not providers,
     )
+    listener, url = bind(Place(host, port))
+    if printed:
+        click.echo(f"control token: {printed}", err=True)
     click.echo(url)
     if not quiet:
         for app, provider in zip(application.apps, loaded, strict=True):
@@ -135,23 +146,22 @@ def make_control_token() -> str:
 
 def _greet(provider: "Provider", url: str) -> None:
     """What a developer needs to begin: a curl line that works."""
+    from shlex import quote
+
     click.echo(f"  {provider.title}: {len(provider.rules.bindings)} operations, control plane at {url}/_tasktwin")
-    for method, path, headers in _first_call(provider):
-        given = "".join(f" -H '{name}: {value}'" for name, value in headers.items())
-        click.echo(f"  curl -sS{'' if method == 'GET' else f' -X {method}'} '{url}{path}'{given}")
+    for path, headers in _first_call(provider):
+        given = "".join(f" -H {quote(f'{name}: {value}')}" for name, value in headers.items())
+        click.echo(f"  curl -sS {quote(url + path)}{given}")
 
 
-def _first_call(provider: "Provider") -> list[tuple[str, str, dict[str, str]]]:
-    """A list operation that the first demo principal may call; else any GET without parameters."""
-    principals = list(provider.rules.principals.values())
+def _first_call(provider: "Provider") -> list[tuple[str, dict[str, str]]]:
+    """Path and headers of a list that the first demo principal may ask for; else of any GET without parameters."""
+    rules = provider.rules
+    principals = list(rules.principals.values())
     headers = dict(principals[0].headers) if principals else {}
-    gets = [
-        each for each in provider.rules.contract.operations.values() if each.method == "GET" and "{" not in each.path
-    ]
-    listed = [
-        each for each in gets if each.id in provider.rules.bindings and provider.rules.bindings[each.id].verb == "list"
-    ]
-    return [(each.method, each.path, headers) for each in (listed or gets)[:1]]
+    gets = [each for each in rules.contract.operations.values() if each.method == "GET" and "{" not in each.path]
+    listed = [each for each in gets if each.id in rules.bindings and rules.bindings[each.id].verb == "list"]
+    return [(rules.contract.prefix + each.path, headers) for each in (listed or gets)[:1]]
 
 
 @main.command("list")

@@ -25,11 +25,15 @@ _VERSION: Final = re.compile(r"3\.[01]\.[0-9]+(-.+)?")
 
 @dataclass(slots=True)
 class Contract:
-    """A compiled document: its operations by id and its security schemes by name."""
+    """A compiled document: its operations by id and its security schemes by name.
+
+    ``prefix`` is the path of the first server, without a slash at its end: it stands before every operation's path.
+    """
 
     document: Json
     operations: dict[str, Operation]
     schemes: dict[str, SecurityScheme]
+    prefix: str
     _router: Router[Operation]
     _schemas: Schemas
     _named: dict[str, Schema] = field(default_factory=dict)
@@ -75,7 +79,7 @@ def compile_contract(document: Json) -> Contract:
     schemas.compile()
     if source.problems:
         raise DataError(*source.problems.values())
-    return Contract(document, operations, compiler.schemes, compiler.router, schemas)
+    return Contract(document, operations, compiler.schemes, compiler.prefix, compiler.router, schemas)
 
 
 class _Compiler:

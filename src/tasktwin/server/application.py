@@ -59,10 +59,13 @@ def create_app(
     """The twin of one or several APIs as an ASGI application.
 
     One provider is served at the root, several (or one with ``mounted``) each under ``/<name>``. Raises
-    ``DataError`` when a provider's data names steps that do not exist, ``MisuseError`` when it lacks the seeds.
+    ``MisuseError`` when one lacks the seeds, or two have one name.
     """
     if not providers:
         raise MisuseError("there is nothing to serve: give at least one provider")
+    names = [each.name for each in providers]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise MisuseError(f"two of the providers are called {twice[0]!r}: each needs a name of its own")
     mounted = len(providers) > 1 if mounted is None else mounted
     apps = tuple(_provider_app(each, f"/{each.name}" if mounted else "", plan or Plan(), responses, control_token) for each in providers)
     return Application(apps, _landing(providers))
