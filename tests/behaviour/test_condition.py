@@ -47,7 +47,9 @@ def test_a_condition_holds_or_not(spec: Json, *, fits: bool) -> None:
 
 
 def test_what_an_index_can_answer_is_kept_apart_and_in_order() -> None:
-    found = compile_condition({"state": "open", "owner": "$principal#/user", "n": {"set": True}, "$principal#/role": "x"})
+    found = compile_condition(
+        {"state": "open", "owner": "$principal#/user", "n": {"set": True}, "$principal#/role": "x"}
+    )
     equal, keep = found.selection(SCOPE)
     assert equal == (("owner", "ann"), ("state", "open"))
     assert keep is not None
@@ -90,7 +92,14 @@ def test_what_is_no_condition_is_told_with_its_pointer(spec: Json, pointer: str)
 
 @pytest.mark.parametrize(
     ("value", "part", "held"),
-    [("Straße", "STRASSE", True), ("abc", "", True), (None, "a", False), ([1, "a"], 1, True), ("1", 1, False), (5, "5", False)],
+    [
+        ("Straße", "STRASSE", True),
+        ("abc", "", True),
+        (None, "a", False),
+        ([1, "a"], 1, True),
+        ("1", 1, False),
+        (5, "5", False),
+    ],
 )
 def test_containing_is_of_texts_in_any_case_and_of_items(value: Json, part: Json, *, held: bool) -> None:
     assert contains(value, part) is held

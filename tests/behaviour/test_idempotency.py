@@ -31,7 +31,9 @@ NOW = {"now": "2026-01-01T12:00:00Z", "clock": "frozen"}
     ],
     ids=repr,
 )
-def test_the_key_stands_in_the_header_or_else_in_the_field(headers: Mapping[str, Json], body: Json, key: str | None) -> None:
+def test_the_key_stands_in_the_header_or_else_in_the_field(
+    headers: Mapping[str, Json], body: Json, key: str | None
+) -> None:
     assert find_key(RULE, "POST", "createJob", headers, body) == key
 
 
@@ -42,7 +44,7 @@ def test_a_key_counts_only_for_the_methods_and_operations_of_the_rule() -> None:
 
 @pytest.fixture
 def twin(tmp_path: Path) -> Twin:
-    header = "      requestBody: {required: true, content: {application/json: {schema: {$ref: \"#/components/schemas/NewJob\"}}}}\n"
+    header = '      requestBody: {required: true, content: {application/json: {schema: {$ref: "#/components/schemas/NewJob"}}}}\n'
     declared = "      parameters: [{name: Idempotency-Key, in: header, schema: {type: string}}]\n" + header
     return Twin(str(write(tmp_path, edited("openapi.yaml", header, declared))), **NOW)  # type: ignore[arg-type]
 

@@ -9,7 +9,9 @@ END = Transition("end", ("open",), "done", STATED, operation="end")
 
 def lifecycle(*transitions: Transition, states: str = "open done!") -> Lifecycle:
     """A lifecycle with these states; those with an exclamation mark are final."""
-    names = {each.removesuffix("!"): State(each.removesuffix("!"), each.endswith("!"), STATED) for each in states.split()}
+    names = {
+        each.removesuffix("!"): State(each.removesuffix("!"), each.endswith("!"), STATED) for each in states.split()
+    }
     return Lifecycle("life", "job", "state", names, {each.name: each for each in transitions})
 
 
@@ -52,12 +54,19 @@ def test_a_fallback_reaches_its_state() -> None:
 
 
 def test_transitions_are_found_by_what_causes_them() -> None:
-    timer, named = way("lapse", "open", "done", after=60_000_000), way("drop", "open", "done", trigger="cancel", after=5_000_000)
+    timer, named = (
+        way("lapse", "open", "done", after=60_000_000),
+        way("drop", "open", "done", trigger="cancel", after=5_000_000),
+    )
     life = lifecycle(MAKE, END, timer)
     assert life.by_operation == {"make": (MAKE,), "end": (END,)}
     assert (life.by_trigger, life.timers) == ({"lapse": (timer,)}, {"open": timer})
     assert lifecycle(MAKE, named).by_trigger == {"cancel": (named,)}
-    assert [each.cause for each in (MAKE, timer, way("x", "open", "done", trigger="t"))] == ["make", "after 60 s", "trigger t"]
+    assert [each.cause for each in (MAKE, timer, way("x", "open", "done", trigger="t"))] == [
+        "make",
+        "after 60 s",
+        "trigger t",
+    ]
 
 
 @pytest.mark.parametrize(

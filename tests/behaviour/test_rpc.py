@@ -19,7 +19,9 @@ def twin(tmp_path: Path) -> Twin:
 
 def send(twin: Twin, body: Json, who: str = "ann", **headers: str) -> Answer:
     content = body if isinstance(body, bytes) else dumps(body)
-    return twin.request("POST", "/rpc", content=content, headers={"Content-Type": "application/json", **headers}, as_=who)
+    return twin.request(
+        "POST", "/rpc", content=content, headers={"Content-Type": "application/json", **headers}, as_=who
+    )
 
 
 def call(method: str, **more: Json) -> Json:
@@ -71,7 +73,9 @@ def test_5_the_answer_carries_the_id_as_it_was_sent(twin: Twin, key: Json) -> No
     ],
     ids=lambda case: repr(case)[:40],
 )
-def test_5_1_what_is_no_request_is_answered_with_an_error_and_without_an_id(twin: Twin, body: Json, code: int, section: str) -> None:
+def test_5_1_what_is_no_request_is_answered_with_an_error_and_without_an_id(
+    twin: Twin, body: Json, code: int, section: str
+) -> None:
     answer = send(twin, body)
     assert (answer.status, answer.json()["error"]["code"], answer.json()["id"]) == (200, code, None), section
     assert set(answer.json()) == {"jsonrpc", "id", "error"}
@@ -94,7 +98,9 @@ def test_5_1_what_is_no_request_is_answered_with_an_error_and_without_an_id(twin
     ],
     ids=lambda case: repr(case)[:60],
 )
-def test_5_1_a_request_that_fails_is_answered_with_its_id_and_a_code(twin: Twin, request_: Json, code: int, message: str) -> None:
+def test_5_1_a_request_that_fails_is_answered_with_its_id_and_a_code(
+    twin: Twin, request_: Json, code: int, message: str
+) -> None:
     answer = send(twin, request_)
     error = answer.json()["error"]
     assert (answer.status, answer.json()["id"], error["code"], error["message"]) == (200, 1, code, message)
@@ -132,7 +138,11 @@ def test_callers_sign_in_as_everywhere(twin: Twin) -> None:
 
 
 def test_an_answer_with_a_refusal_beside_it_is_an_error_in_json_rpc(tmp_path: Path) -> None:
-    owner = edited("provider.yaml", "      invalid: {code: -32602", "      forbidden: {code: -32002, message: Not yours, provenance: stated D}\n      invalid: {code: -32602")
+    owner = edited(
+        "provider.yaml",
+        "      invalid: {code: -32602",
+        "      forbidden: {code: -32002, message: Not yours, provenance: stated D}\n      invalid: {code: -32602",
+    )
     twin = Twin(str(write(tmp_path, owner)))
     error = send(twin, call("jobs/delete", params={"id": "j3"})).json()["error"]
     assert (error["code"], error["message"]) == (-32002, "Not yours")

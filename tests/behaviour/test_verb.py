@@ -11,13 +11,13 @@ from tasktwin.errors import Refusal
 from tasktwin.state import Query
 from tasktwin.wire import Json
 
-EITHER = (
-    "    filter: {state: $request.query.state}\n",
-    "    where:\n"
-    "      - {owner: $principal#/user, $request.query.role: [owner, null]}\n"
-    "      - {worker: $principal#/user, $request.query.role: [worker, null]}\n"
-    "    filter: {state: $request.query.state}\n",
-)
+FILTER = "    filter: {state: $request.query.state}\n"
+SIDES = """\
+    where:
+      - {owner: $principal#/user, $request.query.role: [owner, null]}
+      - {worker: $principal#/user, $request.query.role: [worker, null]}
+"""
+EITHER = (FILTER, SIDES + FILTER)
 FIFTY = """\
 about: Fifty jobs
 rows: {token: [{id: t1, secret: ann-token, user: ann}]}
@@ -50,7 +50,9 @@ def test_a_list_is_cut_into_pages_that_join_without_a_gap(tmp_path: Path) -> Non
     assert seen == [job["id"] for job in page(world, size=50).body["items"]]
 
 
-@pytest.mark.parametrize("query", [{"page": 0}, {"page": -1}, {"size": -1}, {"size": "x"}, {"size": None}, {"page": 1e400}], ids=repr)
+@pytest.mark.parametrize(
+    "query", [{"page": 0}, {"page": -1}, {"size": -1}, {"size": "x"}, {"size": None}, {"page": 1e400}], ids=repr
+)
 def test_a_page_that_cannot_be_is_refused(tmp_path: Path, query: dict[str, Json]) -> None:
     with pytest.raises(Refusal, match="invalid"):
         page(world(tmp_path), **query)
@@ -92,7 +94,9 @@ def test_a_list_is_ordered_by_a_field_or_by_creation(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("role", "sides"), [(None, ("owner", "worker")), ("owner", ("owner",)), ("worker", ("worker",)), ("nobody", ())]
 )
-def test_alternatives_select_each_row_that_fits_one_of_them_once(tmp_path: Path, role: str | None, sides: tuple[str, ...]) -> None:
+def test_alternatives_select_each_row_that_fits_one_of_them_once(
+    tmp_path: Path, role: str | None, sides: tuple[str, ...]
+) -> None:
     world = fifty(tmp_path, EITHER)
     rows = world.store.find(Query("job", order="created_at", descending=True))
     expected = [row["id"] for row in rows if any(row[side] == "ann" for side in sides)]
@@ -113,7 +117,9 @@ def test_alternatives_are_paged_like_one_list(tmp_path: Path) -> None:
 def test_alternatives_go_with_filters_and_search(tmp_path: Path) -> None:
     world = fifty(tmp_path, EITHER, ("{state: $request.query.state}", "{owner: $request.query.state}"))
     found = page(world, size=50, state="ben").body["items"]
-    assert {(job["owner"], job["worker"]) for job in found} == {("ben", "ann")}, "one alternative contradicts the filter"
+    assert {(job["owner"], job["worker"]) for job in found} == {("ben", "ann")}, (
+        "one alternative contradicts the filter"
+    )
     world = fifty(tmp_path / "plain", EITHER)
     found = page(world, size=50, text="Job 1", state="done").body["items"]
     assert found
@@ -136,9 +142,22 @@ def test_a_list_without_pages_gives_all_rows_each_as_the_answer_says(tmp_path: P
 
 
 def test_a_body_sets_only_what_it_may(tmp_path: Path) -> None:
-    body = {"title": "Build", "owner": "eve", "state": "done", "id": "mine", "note": "x", "created_at": "2000-01-01T00:00:00Z", "other": 1}
+    body = {
+        "title": "Build",
+        "owner": "eve",
+        "state": "done",
+        "id": "mine",
+        "note": "x",
+        "created_at": "2000-01-01T00:00:00Z",
+        "other": 1,
+    }
     made = ask(world(tmp_path), "createJob", body=body).body
-    assert (made["title"], made["owner"], made["state"], made["created_at"]) == ("Build", "ann", "open", "2026-01-01T12:00:00Z")
+    assert (made["title"], made["owner"], made["state"], made["created_at"]) == (
+        "Build",
+        "ann",
+        "open",
+        "2026-01-01T12:00:00Z",
+    )
     assert made["id"] != "mine"
     assert set(made) == {"id", "title", "hours", "price", "state", "owner", "worker", "created_at", "updated_at"}
 
@@ -161,7 +180,10 @@ def test_a_second_row_of_a_kind_may_be_refused(tmp_path: Path) -> None:
 
 def test_unique_may_have_alternatives_and_compares_lists_by_value(tmp_path: Path) -> None:
     old = "unique: {where: {title: $request.body#/title, owner: $principal#/user}, refuse: twice}"
-    twin = world(tmp_path, (old, "unique: {where: [{title: $request.body#/title}, {owner: $request.body#/title}], refuse: twice}"))
+    twin = world(
+        tmp_path,
+        (old, "unique: {where: [{title: $request.body#/title}, {owner: $request.body#/title}], refuse: twice}"),
+    )
     for title in ("Cook", "ben"):
         with pytest.raises(Refusal, match="twice"):
             ask(twin, "createJob", body={"title": title})
@@ -260,12 +282,18 @@ def shout(step: Step) -> Json:
     ids=["effect", "effect-on-row", "answer-from-row", "answer-from-effect", "answer-of-read"],
 )  # fmt: skip
 def test_an_answer_may_be_computed(tmp_path: Path, binding: str, body: Json) -> None:
-    twin = world(tmp_path, ("getJob: {verb: read, collection: job, row: $request.path.job_id}", f"getJob: {binding}"), effects={"shout": shout})
+    twin = world(
+        tmp_path,
+        ("getJob: {verb: read, collection: job, row: $request.path.job_id}", f"getJob: {binding}"),
+        effects={"shout": shout},
+    )
     assert ask(twin, "getJob", "j1").body == body
 
 
 def test_the_document_itself_can_be_an_answer(tmp_path: Path) -> None:
-    twin = world(tmp_path, ("getJob: {verb: read, collection: job, row: $request.path.job_id}", "getJob: {verb: document}"))
+    twin = world(
+        tmp_path, ("getJob: {verb: read, collection: job, row: $request.path.job_id}", "getJob: {verb: document}")
+    )
     assert ask(twin, "getJob", "j1").body["info"]["title"] == "Jobs"
 
 
@@ -276,8 +304,13 @@ def test_what_is_assumed_says_so(tmp_path: Path) -> None:
 
 
 def test_an_operation_that_is_bound_to_nothing_is_not_modelled(tmp_path: Path) -> None:
-    text = FILES["provider.yaml"].replace("  deleteJob: {verb: delete, collection: job, row: $request.path.job_id, only: [owner]}\n", "")
-    text = text.replace("      jobs/delete:\n        operation: deleteJob\n        path: {job_id: $params#/id}\n        provenance: stated D\n", "")
+    text = FILES["provider.yaml"].replace(
+        "  deleteJob: {verb: delete, collection: job, row: $request.path.job_id, only: [owner]}\n", ""
+    )
+    text = text.replace(
+        "      jobs/delete:\n        operation: deleteJob\n        path: {job_id: $params#/id}\n        provenance: stated D\n",
+        "",
+    )
     twin = worlds(tmp_path, {"provider.yaml": text}).get()
     with pytest.raises(Refusal, match="not_modelled: the twin does not model deleteJob"):
         ask(twin, "deleteJob", "j1")

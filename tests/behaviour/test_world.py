@@ -44,7 +44,10 @@ def register(step: Step) -> None:
 
 
 EFFECTS = {"pay": pay, "register": register}
-PAYING = ("create: {operation: createJob, from: new", "create: {effects: [register, pay], operation: createJob, from: new")
+PAYING = (
+    "create: {operation: createJob, from: new",
+    "create: {effects: [register, pay], operation: createJob, from: new",
+)
 ELSE = (
     "create: {operation: createJob, from: new",
     "create: {effects: [register, pay, register], otherwise: [{kind: broke, to: lapsed, answer: parked, provenance: stated D}], operation: createJob, from: new",
@@ -98,7 +101,10 @@ def test_leaving_a_state_stops_its_timer_and_coming_back_starts_it_anew(tmp_path
 
 
 def test_staying_in_a_state_does_not_restart_its_timer(tmp_path: Path) -> None:
-    edit = ("abandon: {trigger", "edit: {operation: updateJob, from: open, provenance: stated D}\n      abandon: {trigger")
+    edit = (
+        "abandon: {trigger",
+        "edit: {operation: updateJob, from: open, provenance: stated D}\n      abandon: {trigger",
+    )
     twin = world(tmp_path, edit)
     job = make(twin)
     twin.advance(2 * DAY)
@@ -190,7 +196,9 @@ def test_a_trigger_moves_a_row_that_may_be_moved(tmp_path: Path) -> None:
         ("abandon", "j2", "token", "'abandon' is unknown"),
     ],
 )
-def test_a_trigger_that_cannot_mean_anything_is_misuse(tmp_path: Path, trigger: str, key: str, collection: str, says: str) -> None:
+def test_a_trigger_that_cannot_mean_anything_is_misuse(
+    tmp_path: Path, trigger: str, key: str, collection: str, says: str
+) -> None:
     with pytest.raises(MisuseError, match=says):
         world(tmp_path).trigger(trigger, key, collection)
 
@@ -247,9 +255,7 @@ def test_restoring_brings_back_rows_and_time_as_often_as_wanted(tmp_path: Path) 
     assert twin.store.sizes() == {"token": 2, "job": 3}
 
 
-@pytest.mark.parametrize(
-    ("price", "kept"), [("5", "5.00"), ("1e3", "1000.00"), ("-0.1", "-0.10"), ("0005", "5.00")]
-)
+@pytest.mark.parametrize(("price", "kept"), [("5", "5.00"), ("1e3", "1000.00"), ("-0.1", "-0.10"), ("0005", "5.00")])
 def test_an_amount_is_kept_as_text_with_its_places(tmp_path: Path, price: str, kept: str) -> None:
     assert world(tmp_path).make("job", {"price": price})["price"] == kept
 

@@ -22,7 +22,11 @@ NAMES = sorted(folder.name for folder in (Path(__file__).parents[2] / "fixtures"
 MOST_ROWS = 500
 
 provider_of = cache(load)
-OPERATIONS = [pytest.param(name, each, id=f"{name}-{each}") for name in NAMES for each in provider_of(name).rules.contract.operations]
+OPERATIONS = [
+    pytest.param(name, each, id=f"{name}-{each}")
+    for name in NAMES
+    for each in provider_of(name).rules.contract.operations
+]
 SEEDS = [pytest.param(name, each, id=f"{name}-{each}") for name in NAMES for each in provider_of(name).seeds]
 EXAMPLES = [
     pytest.param(operation, int(status), id=f"{name}-{operation.id}-{status}")
@@ -74,7 +78,8 @@ def test_the_default_seeds_show_every_state_of_some_lifecycle(name: str) -> None
     shown_whole = [
         lifecycle.name
         for lifecycle in provider.rules.lifecycles.values()
-        if {row.get(lifecycle.field) for row in world.store.find(Query(lifecycle.collection))} == lifecycle.states.keys()
+        if {row.get(lifecycle.field) for row in world.store.find(Query(lifecycle.collection))}
+        == lifecycle.states.keys()
     ]
     assert shown_whole
 
@@ -83,7 +88,11 @@ def test_the_default_seeds_show_every_state_of_some_lifecycle(name: str) -> None
 def test_every_demo_principal_signs_in_as_somebody_else(name: str) -> None:
     provider = provider_of(name)
     twin = Twin(provider)
-    plain = [each.path for each in provider.rules.contract.operations.values() if each.method == "GET" and "{" not in each.path]
+    plain = [
+        each.path
+        for each in provider.rules.contract.operations.values()
+        if each.method == "GET" and "{" not in each.path
+    ]
     for who in provider.rules.principals:
         assert 200 in {twin.request("GET", path, as_=who).status for path in plain}
     signed_in = {entry.principal for entry in twin.journal.entries()} - {""}

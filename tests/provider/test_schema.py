@@ -43,7 +43,7 @@ def test_a_bundled_file_names_its_schema_where_editors_look(path: Path) -> None:
 
 
 def test_every_key_of_the_schema_tells_unknown_ones_apart() -> None:
-    nodes = [schema("provider"), schema("seeds")]
+    nodes: list[object] = [schema("provider"), schema("seeds")]
     loose = []
     while nodes:
         node = nodes.pop()

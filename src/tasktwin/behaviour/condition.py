@@ -119,7 +119,9 @@ def _operator(spec: dict[str, Json], names: frozenset[str]) -> Wanted:
         case {"contains": inner, **rest} if not rest:
             read = compile_template(inner, names)
             return lambda scope, value: contains(value, read(scope))
-    raise DataError(Problem(f"{spec!r} is no condition", hint="Use a value, a list, {not: …}, {set: true} or {contains: …}."))
+    raise DataError(
+        Problem(f"{spec!r} is no condition", hint="Use a value, a list, {not: …}, {set: true} or {contains: …}.")
+    )
 
 
 def contains(value: Json, part: Json) -> bool:

@@ -22,7 +22,18 @@ Reader: TypeAlias = Callable[[Scope], Json]
 """A compiled expression or template: a scope in, a JSON value out."""
 
 PARTED = frozenset({"request.path", "request.query", "request.header"})
-ROOTS = PARTED | {"request.body", "response.body", "principal", "row", "page", "error", "params", "credential", "now", "n"}
+ROOTS = PARTED | {
+    "request.body",
+    "response.body",
+    "principal",
+    "row",
+    "page",
+    "error",
+    "params",
+    "credential",
+    "now",
+    "n",
+}
 
 _EXPRESSION = re.compile(r"\$(?P<root>[A-Za-z_][\w.-]*)(?P<pointer>#(?:/[^}\s]*)?)?")
 _EMBEDDED = re.compile(r"\{(\$[^}]+)\}")
@@ -37,7 +48,9 @@ def compile_expression(text: str, names: frozenset[str] = frozenset()) -> Reader
     """Compile one expression. ``names`` are further roots. Raises ``DataError`` on an unknown root or bad syntax."""
     found = _EXPRESSION.fullmatch(text)
     if not found:
-        raise DataError(Problem(f"{text!r} is no runtime expression", hint="Write $root, $root.name or $root#/pointer."))
+        raise DataError(
+            Problem(f"{text!r} is no runtime expression", hint="Write $root, $root.name or $root#/pointer.")
+        )
     root, steps = found["root"], steps_of(found["pointer"] or "")
     if root.startswith("now"):
         return _clock(root, text)

@@ -122,7 +122,9 @@ class Lifecycle:
         for name, state in self.states.items():
             at = f"/lifecycles/{self.name}/states/{name}"
             if name not in reachable:
-                found.append(Problem(f"state {name!r} can never be reached", at, hint="Add a transition to it, or remove it."))
+                found.append(
+                    Problem(f"state {name!r} can never be reached", at, hint="Add a transition to it, or remove it.")
+                )
             elif not state.final and name not in left:
                 found.append(Problem(f"state {name!r} is a dead end", at, hint="Say `final: true`, or add a way out."))
             if state.final and name in left:

@@ -65,7 +65,9 @@ def compile_maker(value: Json) -> Maker:
             return lambda _scope, chance: low + chance.below(high - low + 1)
         case dict():
             if any(key.startswith("$") for key in value):
-                raise DataError(Problem(f"{value!r} makes nothing", hint="Use {$pick: […]} or {$between: [low, high]}."))
+                raise DataError(
+                    Problem(f"{value!r} makes nothing", hint="Use {$pick: […]} or {$between: [low, high]}.")
+                )
             makers_by_key = {key: compile_maker(each) for key, each in value.items()}
             return lambda scope, chance: {key: make(scope, chance) for key, make in makers_by_key.items()}
     read: Reader = compile_template(value)
@@ -84,7 +86,9 @@ def sow(world: World, seeds: Seeds) -> None:
             try:
                 _sow_one(world, collection, batch.make({**world.scope(), "n": n}, chance))
             except (Refusal, ValueError) as error:
-                raise MisuseError(f"the seeds {seeds.name!r} cannot make row {n} of {collection.name}: {error}") from None
+                raise MisuseError(
+                    f"the seeds {seeds.name!r} cannot make row {n} of {collection.name}: {error}"
+                ) from None
 
 
 def _sow_one(world: World, collection: Collection, fields: dict[str, Json]) -> None:
@@ -101,5 +105,7 @@ def _dated(fields: dict[str, Json], collection: Collection, world: World) -> dic
             try:
                 fields[name] = format_instant(world.instant + offset, world.rules.precision)
             except ValueError:
-                raise MisuseError(f"a world that begins at {world.now()} has no time {fields[name]}, which its seeds need") from None
+                raise MisuseError(
+                    f"a world that begins at {world.now()} has no time {fields[name]}, which its seeds need"
+                ) from None
     return fields

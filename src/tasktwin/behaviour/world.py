@@ -35,6 +35,7 @@ FARTHEST = 1e12
 MOST_DIGITS = 24
 """Digits of a decimal before its point; arithmetic on more would round."""
 
+
 @dataclass(frozen=True, slots=True)
 class Fired:
     """A timer that went off: which row took which transition, and when (instant, µs)."""
@@ -170,7 +171,9 @@ class World:
         """A row as it is kept, or ``None``."""
         return self.store.get(collection, key)
 
-    def first(self, collection: str, where: Condition, scope: Scope, order: str = "", *, descending: bool = False) -> Row | None:
+    def first(
+        self, collection: str, where: Condition, scope: Scope, order: str = "", *, descending: bool = False
+    ) -> Row | None:
         """The first row that fits a condition, or ``None``; of alternatives the first that has one counts."""
         if where.alternatives:
             found = (self.first(collection, each, scope, order, descending=descending) for each in where.alternatives)
@@ -186,7 +189,9 @@ class World:
         owners = [each for each in owners if collection in ("", each.collection)]
         if len(owners) != 1:
             known = sorted({trigger for each in self.rules.lifecycles.values() for trigger in each.by_trigger})
-            what = "stands in several lifecycles: name the collection too" if owners else f"is unknown; known are {known}"
+            what = (
+                "stands in several lifecycles: name the collection too" if owners else f"is unknown; known are {known}"
+            )
             raise MisuseError(f"trigger {name!r} {what}")
         self.tick()
         row = self.store.get(owners[0].collection, key)
@@ -248,7 +253,10 @@ class World:
         for way in allowed:
             if state in way.sources:
                 return way
-        raise Refusal(allowed[0].refuse, f"{collection.name} is {state}; {allowed[0].name} needs {' or '.join(allowed[0].sources)}")
+        raise Refusal(
+            allowed[0].refuse,
+            f"{collection.name} is {state}; {allowed[0].name} needs {' or '.join(allowed[0].sources)}",
+        )
 
     def enter(self, scope: Scope, collection: Collection, way: Transition, before: Row | None, row: Row) -> Row:
         """Arrive with a row that was just written in its new state: run the effects, leave an event, arm the timer.
