@@ -33,6 +33,7 @@ from tasktwin.behaviour.seed import parse_duration
 from tasktwin.contract import Contract, Operation, Schema
 from tasktwin.contract.violation import token
 from tasktwin.errors import DataError, Problem
+from tasktwin.provider.field import accepted, default_of, defaults_of, formats, left_out
 from tasktwin.provider.names import no_field, unfit_operations, unknown_names
 from tasktwin.provider.yaml_file import did_you_mean
 from tasktwin.wire import Json
@@ -227,7 +228,7 @@ class Builder:
     def _collection(self, name: str, spec: Data, lifecycle: Lifecycle | None) -> Collection:
         schema = self._schema(spec["schema"], "/schema") if spec["schema"] else None
         properties: Mapping[str, Json] = schema.properties if schema else {}
-        formats = {field: _formats(self.contract, each) for field, each in properties.items()}
+        known = {field: formats(self.contract, each) for field, each in properties.items()}
         private, joins = spec.get("private", []), spec.get("joins", {})
         fields = [*properties, *spec.get("fields", ()), *private]
         identity = spec.get("id", {})
@@ -245,15 +246,15 @@ class Builder:
             created=created,
             updated=updated,
             private=frozenset(private),
-            decimals={**{field: 2 for field in properties if "decimal" in formats[field]}, **spec.get("decimals", {})},
+            decimals={**{field: 2 for field in properties if "decimal" in known[field]}, **spec.get("decimals", {})},
             visible=self._condition("/visible", spec["visible"]) if "visible" in spec else ALWAYS,
             roles={role: self._condition(f"/roles/{role}", each) for role, each in spec.get("roles", {}).items()},
             joins=tuple(self._join(field, each) for field, each in joins.items()),
             lifecycle=lifecycle,
-            blank={field: _default(properties.get(field)) for field in fields if field not in joins},
+            blank={field: default_of(properties.get(field)) for field in fields if field not in joins},
             writable=frozenset(fields) - locked,
-            left_out=_left_out(schema) if schema else frozenset(),
-            instants=frozenset(field for field in properties if "date-time" in formats[field]),
+            left_out=left_out(schema) if schema else frozenset(),
+            instants=frozenset(field for field in properties if "date-time" in known[field]),
         )
 
     def _join_up(self, lifecycles: Mapping[str, Lifecycle]) -> None:
@@ -316,8 +317,8 @@ class Builder:
             order=order,
             descending=descending,
             paging=self.paging[self._known("paging", spec["page"], self.paging, "/page")] if "page" in spec else None,
-            accepts=_accepted(operation, collection),
-            defaults=_defaults(operation) if spec["verb"] == "create" else {},
+            accepts=accepted(operation, collection),
+            defaults=defaults_of(operation) if spec["verb"] == "create" else {},
             values=self._template("/set", spec["set"]) if "set" in spec else None,
             copies=(
                 self._known("need", spec["copy"]["from"], [each.name for each in needs], "/copy/from"),
@@ -456,44 +457,3 @@ class Builder:
 def parse_order(text: str) -> tuple[str, bool]:
     """``-field`` to the field and whether it descends; the empty field is the order of creation."""
     return text.removeprefix("-"), text.startswith("-")
-
-
-def _accepted(operation: Operation, collection: Collection | None) -> frozenset[str]:
-    """The fields that this operation's body may set: writable ones that its own schema names, or all if it names none."""
-    if collection is None:
-        return frozenset()
-    medium = operation.body.content.first_json() if operation.body else None
-    named = medium.schema.properties.keys() if medium and medium.schema else ()
-    return collection.writable & named if named else collection.writable
-
-
-def _defaults(operation: Operation) -> dict[str, Json]:
-    """The defaults that the body's own schema gives its properties."""
-    medium = operation.body.content.first_json() if operation.body else None
-    named = medium.schema.properties if medium and medium.schema else {}
-    return {name: each["default"] for name, each in named.items() if isinstance(each, Mapping) and "default" in each}
-
-
-def _formats(contract: Contract, schema: Json, depth: int = 8) -> set[str]:
-    """The formats of a property, looked for through references and anyOf, oneOf, allOf."""
-    if not isinstance(schema, Mapping) or not depth:
-        return set()
-    found = {schema["format"]} if "format" in schema else set()
-    branches = [inner for key in ("anyOf", "oneOf", "allOf") for inner in schema.get(key, ())]
-    reference = schema.get("$ref", "")
-    if reference.startswith("#/components/schemas/"):
-        branches.append(contract.schema(reference.rsplit("/", 1)[1]).resolved)
-    return found.union(*(_formats(contract, inner, depth - 1) for inner in branches))
-
-
-def _left_out(schema: Schema) -> frozenset[str]:
-    """The optional fields that may be absent but not null."""
-    required = {each.pointer for each in schema.check({})}
-    optional = [field for field in schema.properties if token(field) not in required]
-    return frozenset(
-        field for field in optional if token(field) in {each.pointer for each in schema.check({field: None})}
-    )
-
-
-def _default(schema: Json) -> Json:
-    return schema.get("default") if isinstance(schema, Mapping) else None
