@@ -1,5 +1,6 @@
 """What must hold for the behaviour of every folder under ``fixtures/``, whichever API it describes."""
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
@@ -88,13 +89,13 @@ def test_the_default_seeds_show_every_state_of_some_lifecycle(name: str) -> None
 def test_every_demo_principal_signs_in_as_somebody_else(name: str) -> None:
     provider = provider_of(name)
     twin = Twin(provider)
-    plain = [
-        each.path
+    reads = [
+        re.sub(r"{[^}]*}", "1", each.path)
         for each in provider.rules.contract.operations.values()
-        if each.method == "GET" and "{" not in each.path
+        if each.method == "GET" and each.security
     ]
-    for who in provider.rules.principals:
-        assert 200 in {twin.request("GET", path, as_=who).status for path in plain}
+    for who, path in product(provider.rules.principals, reads):
+        assert twin.request("GET", path, as_=who).status < 500
     signed_in = {entry.principal for entry in twin.journal.entries()} - {""}
     assert len(signed_in) == len(provider.rules.principals)
 

@@ -1,7 +1,7 @@
 """OpenAPI runtime expressions, compiled once: the only expression language in the data.
 
-``$request.path.ID``, ``$request.query.NAME``, ``$request.header.NAME`` and ``$request.body#/pointer`` are those of
-OpenAPI 3.1 §4.8.20.4. Further roots name what the twin knows: ``$principal``, ``$row``, ``$page``, ``$error``,
+``$method``, ``$request.path.ID``, ``$request.query.NAME``, ``$request.header.NAME`` and ``$request.body#/pointer``
+are those of OpenAPI 3.1 §4.8.20.4. Further roots name what the twin knows: ``$principal``, ``$row``, ``$page``, ``$error``,
 ``$now`` (ISO 8601, ``$now.unix`` in seconds), ``$n`` (a seed's row number) and each row that an operation needs, by
 its name. Inside a longer string an expression stands in braces: ``"Task {$row#/id}"``. What is not there is ``None``.
 """
@@ -33,6 +33,9 @@ ROOTS = PARTED | {
     "credential",
     "now",
     "n",
+    "setting",
+    "limit",
+    "method",
 }
 
 _EXPRESSION = re.compile(r"\$(?P<root>[A-Za-z_][\w.-]*)(?P<pointer>#(?:/[^}\s]*)?)?")
@@ -80,10 +83,12 @@ def compile_template(value: Json, names: frozenset[str] = frozenset()) -> Reader
 
 def _mapped(value: Mapping[str, Json], names: frozenset[str]) -> Reader:
     table = value.get("to")
-    if set(value) != {"$map", "to"} or not isinstance(table, Mapping):
-        raise DataError(Problem("a mapping of values is {$map: expression, to: {value: result, …}}"))
+    if not {"$map", "to"} <= set(value) <= {"$map", "to", "else"} or not isinstance(table, Mapping):
+        raise DataError(Problem("a mapping of values is {$map: expression, to: {value: result, …}, else: result}"))
     read = compile_template(value["$map"], names)
-    return lambda scope: table.get(_key(read(scope)))
+    results = {str(key): _inner(f"to/{key}", each, names) for key, each in table.items()}
+    otherwise = _inner("else", value.get("else"), names)
+    return lambda scope: results.get(_key(read(scope)), otherwise)(scope)
 
 
 def _key(value: Json) -> str:

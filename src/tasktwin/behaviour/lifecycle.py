@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tasktwin.behaviour.condition import ALWAYS, Condition
 from tasktwin.behaviour.expression import Reader
 from tasktwin.errors import Problem
 
@@ -50,7 +51,8 @@ class Otherwise:
 class Transition:
     """One way from ``sources`` to ``to`` (``None``: the row stays where it is).
 
-    Caused by ``operation`` or ``trigger``, or by time: ``after`` microseconds in the source state. ``only`` are the
+    Caused by ``operation`` or ``trigger``, or by time: ``after`` microseconds in the source state, if ``when`` holds on
+    arrival there. ``only`` are the
     roles that may, ``requires`` the fields that must be set, ``refuse`` the kind of refusal in any other state.
     """
 
@@ -67,6 +69,7 @@ class Transition:
     effects: tuple[str, ...] = ()
     otherwise: tuple[Otherwise, ...] = ()
     values: Reader | None = None
+    when: Condition = ALWAYS
 
     @property
     def cause(self) -> str:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from tasktwin.behaviour.condition import ALWAYS, Condition
 from tasktwin.behaviour.expression import Reader, Scope
 from tasktwin.behaviour.lifecycle import Lifecycle, Provenance, Transition
-from tasktwin.contract import Contract, Schema
+from tasktwin.contract import Contract, Operation, Schema
+from tasktwin.errors import Refusal
+from tasktwin.state import Row
 from tasktwin.wire import Json
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ Verb: TypeAlias = Literal["create", "read", "list", "update", "delete", "move", 
 ENGINE_KINDS: Mapping[str, tuple[int, str]] = {
     "malformed": (400, "the body could not be read"),
     "invalid": (422, "the request breaks the contract"),
+    "unparsable": (400, "the body could not be taken apart"),
     "too_large": (413, "the body is too large"),
     "unsupported_media_type": (415, "the body's media type is not supported"),
     "not_authenticated": (401, "credentials are missing"),
@@ -32,6 +35,7 @@ ENGINE_KINDS: Mapping[str, tuple[int, str]] = {
     "not_found": (404, "there is no such resource"),
     "conflict": (409, "the resource is in another state"),
     "key_reused": (422, "the idempotency key was used for another request"),
+    "throttled": (429, "too many requests"),
     "not_modelled": (501, "the twin does not model this"),
 }
 """The kinds of refusal that the engine itself raises, each with its status and meaning where the data is silent."""
@@ -40,7 +44,9 @@ ENGINE_KINDS: Mapping[str, tuple[int, str]] = {
 STEPS = (
     "match",  # which operation is meant
     "authenticate",  # who calls, and may they at all
+    "count",  # how often has this caller asked
     "replay",  # has this idempotency key been answered before
+    "parse",  # can the body be read at all
     "check_request",  # does the request keep the contract
     "perform",  # do it, wholly or not at all
     "wrap",  # the provider's envelope
@@ -52,7 +58,7 @@ STEPS = (
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A field of the answer that comes from another collection: the first row there that fits."""
+    """A field of the answer that comes from another collection: the first row there that fits, or ``all``."""
 
     field: str
     collection: str
@@ -61,6 +67,7 @@ class Join:
     descending: bool
     give: Reader
     otherwise: Json
+    all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ class Collection:
     created: str = ""
     updated: str = ""
     private: frozenset[str] = frozenset()
+    fault: Callable[[Row], str] = lambda _row: ""
     decimals: Mapping[str, int] = field(default_factory=dict)
     visible: Condition = ALWAYS
     roles: Mapping[str, Condition] = field(default_factory=dict)
@@ -105,10 +113,11 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A line of a list's query: applies only when ``value`` is there."""
+    """A line of a list's query: applies only when ``value`` is there. ``test(step, row, value)`` stands for equality if set."""
 
     field: str
     value: Reader
+    test: Callable[..., bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +130,36 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """How a list is cut: ``style`` page (from 1) or offset (from 0), and the answer around the items."""
+    """How a list is cut: ``style`` page (from 1) or offset (from 0), and the answer around the items.
+
+    ``lenient``: what is no number, or too small, counts as not given. A size above ``most`` is cut to it.
+    """
 
     style: Literal["page", "offset"]
     start: Reader
     size: Reader
     answer: Reader
+    default: int = 20
+    most: int = 0
+    lenient: bool = False
+
+    def place(self, scope: Scope) -> tuple[int, int]:
+        """Where the page starts, and its size. Raises ``Refusal`` when there is no such page."""
+        first = 1 if self.style == "page" else 0
+        start, size = self._number(self.start(scope), first, first), self._number(self.size(scope), 0, self.default)
+        size = size or self.default if self.lenient else size
+        return start, min(size, self.most) if self.most else size
+
+    def _number(self, value: Json, least: int, otherwise: int) -> int:
+        try:
+            number = int(value)
+        except (TypeError, ValueError, OverflowError):
+            number = least - 1
+        if number >= least:
+            return number
+        if self.lenient:
+            return otherwise
+        raise Refusal("invalid", "there is no such page")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +193,7 @@ class Binding:
     collection: Collection | None = None
     row: Reader | None = None
     where: Condition = ALWAYS
+    first: str = ""
     needs: tuple[Need, ...] = ()
     only: tuple[str, ...] = ()
     forbidden: str = "forbidden"
@@ -180,6 +214,7 @@ class Binding:
     rpc_errors: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     wrap: bool = True
     status: int = 0
+    checked_late: bool = False
 
     def transitions(self) -> tuple[Transition, ...]:
         """The lifecycle's transitions that this operation causes."""
@@ -188,11 +223,23 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a credential may stand: in a security scheme's place, or in a field of the body. ``called`` is its name in errors."""
+
+    scheme: str = ""
+    field: str = ""
+    called: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
-    """One look-up of a sign-in: the row of ``collection`` that fits, stored in the scope under ``name``."""
+    """One look-up of a sign-in: the row of ``collection`` that fits, stored in the scope under ``name``.
+
+    The credential is what the first of the ``places`` holds.
+    """
 
     name: str
-    scheme: str
+    places: tuple[Place, ...]
     collection: str
     where: Condition
     unknown: str
@@ -200,13 +247,16 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One way of signing in: the schemes it needs, the look-ups that prove it, and who the caller then is."""
+    """One way of signing in: the look-ups that prove it, and who the caller then is. The first look-up leads.
+
+    ``steady``: the answer changes with the rows only, not with time.
+    """
 
     name: str
-    lead: str
     looks: tuple[Look, ...]
     principal: Reader
     provenance: Provenance
+    steady: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +268,13 @@ class ErrorAnswer:
     fields: Mapping[str, Json]
     message: Reader
     provenance: Provenance
+    shape: Reader | None = None
+    media: str = ""
+    headers: Mapping[str, Reader] = field(default_factory=dict)
+
+    def said(self, scope: Scope) -> dict[str, str]:
+        """The headers that go with it."""
+        return {name: str(read(scope)) for name, read in self.headers.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,13 +289,57 @@ class ErrorTable:
     media: str
     own: bool = False
 
-    def body(self, scope: Scope, kind: str, detail: str, data: Json, violations: list[Json]) -> tuple[int, Json]:
-        """Status and body of a refusal. ``kind`` must be in the table."""
+    def body(self, scope: Scope, kind: str, detail: str, data: Json, violations: list[Json]) -> tuple[int, str, Json]:
+        """Status, media type and body of a refusal. ``kind`` must be in the table."""
         answer = self.answers[kind]
         error = {**answer.fields, "kind": kind, "status": answer.status, "data": data, "violations": violations}
         error["detail"] = detail or ENGINE_KINDS.get(kind, (0, kind.replace("_", " ")))[1]
         error["message"] = answer.message({**scope, "error": error})
-        return answer.status, self.shape({**scope, "error": error})
+        return answer.status, answer.media or self.media, (answer.shape or self.shape)({**scope, "error": error})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it came: decoded path values, the raw query, the Content-Type and the body's bytes."""
+
+    operation: Operation
+    path: Mapping[str, str]
+    query: bytes
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a dialect read, and the faults it found in its own words; ``kind`` names the refusal."""
+
+    path: dict[str, Json]
+    query: dict[str, Json]
+    body: Json
+    faults: tuple[Json, ...] = ()
+    kind: str = "invalid"
+
+
+Dialect: TypeAlias = Callable[[Asked], Finding]
+"""How a family of servers reads a request and words what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many requests (``quota``) in a window (µs) for each caller, on the operations that ``paths`` and ``methods`` match.
+
+    ``headers`` tell the caller where it stands; ``$limit`` has ``limit``, ``remaining`` and ``reset`` (seconds).
+    """
+
+    name: str
+    quota: int
+    window: int
+    per: Literal["caller", "address"]
+    paths: tuple[str, ...]
+    methods: frozenset[str]
+    headers: Mapping[str, Reader]
+    provenance: Provenance
+    further: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,13 +380,19 @@ class Rules:
     precision: Literal["seconds", "milliseconds", "microseconds"] = "seconds"
     steps: tuple[str, ...] = STEPS
     limit: int = 1_048_576
+    dialect: Dialect | None = None
+    limits: tuple[Limit, ...] = ()
+    admission: tuple[Need, ...] = ()
+    includes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    redirect_slash: bool = False
+    settings: Mapping[str, Json] = field(default_factory=dict)
 
     @cached_property
     def scopes(self) -> dict[tuple[str, str], frozenset[str]]:
         """The scopes a caller needs, by channel and operation; nothing where the operation does not take the channel."""
         needed: dict[tuple[str, str], frozenset[str]] = {}
         for channel in self.channels:
-            schemes = {look.scheme for look in channel.looks}
+            schemes = {place.scheme for look in channel.looks for place in look.places}
             for operation in self.contract.operations.values():
                 for each in operation.security:
                     if each and schemes.issuperset(scheme for scheme, _ in each):

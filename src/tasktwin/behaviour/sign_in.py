@@ -4,13 +4,16 @@ from collections.abc import Callable
 
 from tasktwin.behaviour.expression import Scope
 from tasktwin.behaviour.rules import Channel, Look
-from tasktwin.behaviour.world import World
+from tasktwin.behaviour.world import Caller, World
 from tasktwin.contract import Operation
 from tasktwin.errors import Refusal
 from tasktwin.wire import Json
 
+MOST_CALLERS = 1_000
+"""So many callers a world recognises without looking them up again."""
+
 Credentials = Callable[[str], str | None]
-"""A security scheme's name to the credential that the request carries for it."""
+"""A security scheme's name, or ``body:FIELD``, to the credential that the request carries there."""
 
 
 def identify(world: World, operation: Operation, credentials: Credentials) -> dict[str, Json] | None:
@@ -22,7 +25,7 @@ def identify(world: World, operation: Operation, credentials: Credentials) -> di
     if not operation.security:
         return None
     for channel in world.rules.channels:
-        if credentials(channel.lead) is not None:
+        if _given(channel.looks[0], credentials)[0] is not None:
             return _enter(world, channel, operation, credentials)
     if () in operation.security:
         return None
@@ -35,23 +38,60 @@ def _enter(world: World, channel: Channel, operation: Operation, credentials: Cr
     scopes = world.rules.scopes.get((channel.name, operation.id))
     if scopes is None:
         raise Refusal("not_authenticated", f"this operation does not take the {channel.name} channel")
+    caller = _recognise(world, channel, credentials) if channel.steady else _look_up(world, channel, credentials)
+    if not scopes <= caller.scopes:
+        lacking = " ".join(sorted(scopes - caller.scopes))
+        raise Refusal("forbidden", f"the credential lacks the scope {lacking}", data=lacking)
+    return caller.principal
+
+
+def _recognise(world: World, channel: Channel, credentials: Credentials) -> Caller:
+    """Look the caller up, unless the same credentials were looked up before and the rows are still the same."""
+    key = (channel.name, *[_given(look, credentials)[0] or "" for look in channel.looks])
+    known = world.callers.get(key)
+    if known is not None and known.stamps == _stamps(world, channel):
+        return known
+    if len(world.callers) >= MOST_CALLERS:
+        world.callers.clear()
+    world.callers[key] = caller = _look_up(world, channel, credentials)
+    return caller
+
+
+def _look_up(world: World, channel: Channel, credentials: Credentials) -> Caller:
     scope = world.scope()
     for look in channel.looks:
         scope[look.name] = _look(world, look, scope, credentials)
     principal: dict[str, Json] = channel.principal(scope)
     principal["channel"] = channel.name
-    if scopes and not scopes <= set(principal.get("scopes") or ()):
-        raise Refusal("forbidden", f"the credential lacks the scope {' '.join(sorted(scopes))}")
-    return principal
+    return Caller(_stamps(world, channel), principal, frozenset(_held(world, principal)))
+
+
+def _stamps(world: World, channel: Channel) -> tuple[int, ...]:
+    return tuple([world.store.stamp(look.collection) for look in channel.looks])
+
+
+def _held(world: World, principal: dict[str, Json]) -> set[str]:
+    """The caller's scopes, with those that they include."""
+    own = principal.get("scopes") or ()
+    return {scope for each in own for scope in (each, *world.rules.includes.get(each, ()))}
+
+
+def _given(look: Look, credentials: Credentials) -> tuple[str | None, str]:
+    """The credential that counts, and what its place is called."""
+    for place in look.places:
+        found = credentials(place.scheme or f"body:{place.field}")
+        if found is not None:
+            return found, place.called or place.scheme
+    return None, look.places[0].called or look.places[0].scheme
 
 
 def _look(world: World, look: Look, scope: Scope, credentials: Credentials) -> Json:
-    scope["credential"] = credentials(look.scheme)
+    scope["credential"], called = _given(look, credentials)
     if scope["credential"] is None:
-        raise Refusal("not_authenticated", f"the credential {look.scheme} is missing")
+        raise Refusal("not_authenticated", f"the credential {called} is missing")
     row = world.first(look.collection, look.where, scope)
     if row is None:
-        raise Refusal(look.unknown, f"the credential {look.scheme} is not known")
+        raise Refusal(look.unknown, f"the credential {called} is not known", data=called)
     return row
 
 

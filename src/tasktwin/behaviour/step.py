@@ -79,6 +79,18 @@ class Step:
         """Send another row through the transition that ``trigger`` causes there. Refused if its state forbids it."""
         return self.world.move(collection, row, trigger, self.scope, fields)
 
+    def answer_with(self, media: str = "", **headers: str) -> None:
+        """The answer is of another media type than JSON (text or bytes), or carries further headers (``_`` for ``-``)."""
+        told = self.scope.setdefault("told", {})
+        told["media"], told["headers"] = (
+            media,
+            tuple((name.replace("_", "-"), value) for name, value in headers.items()),
+        )
+
+    def answer_as(self, collection: str, row: Row) -> None:
+        """The answer is this row, as clients see it, instead of what the operation worked on."""
+        self.scope.setdefault("told", {})["answer"] = (collection, row)
+
     def refuse(self, kind: str, detail: str = "") -> NoReturn:
         """Decline: everything this request did is undone."""
         raise Refusal(kind, detail)
@@ -92,3 +104,9 @@ def effect(*refuses: str) -> Callable[[Effect], Effect]:
         return function
 
     return mark
+
+
+def predicate(function: Callable[..., bool]) -> Callable[..., bool]:
+    """Mark a function ``(step, row, value) -> bool`` as the test of a list's filter."""
+    function.tests = True  # type: ignore[attr-defined]
+    return function

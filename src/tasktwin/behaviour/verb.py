@@ -2,15 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeAlias
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from tasktwin.behaviour.condition import contains
 from tasktwin.behaviour.expression import Scope
-from tasktwin.behaviour.rules import Binding, Collection, Need, Unique
+from tasktwin.behaviour.rules import Binding, Collection, Join, Need, Unique
 from tasktwin.behaviour.step import Step
 from tasktwin.behaviour.world import World
+from tasktwin.contract import Operation
 from tasktwin.errors import Refusal
 from tasktwin.state import Query, Row
 from tasktwin.wire import Json
+
+Keep: TypeAlias = Callable[[Row], bool]
 
 
 @dataclass(slots=True)
@@ -24,16 +30,24 @@ class Call:
     header: Mapping[str, Json] = field(default_factory=dict)
     body: Json = None
     unreadable: str = ""
+    late: Refusal | None = None
+    url: Callable[[], str] = str
+    admitted: Mapping[str, Row] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a call. ``body`` is not wrapped yet; ``refusal`` is set when something was done all the same."""
+    """What came of a call. ``body`` is not wrapped yet; ``refusal`` is set when something was done all the same.
+
+    ``media`` is set for what is not JSON: ``body`` is text or bytes then. ``headers`` are further ones to send.
+    """
 
     body: Json
     reason: str = "state"
     refusal: Refusal | None = None
     status: int = 0
+    media: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def act(world: World, binding: Binding, call: Call) -> Outcome:
@@ -42,16 +56,27 @@ def act(world: World, binding: Binding, call: Call) -> Outcome:
     scope["principal"] = call.principal
     scope["request.path"], scope["request.query"] = call.path, call.query
     scope["request.header"], scope["request.body"] = call.header, call.body
+    scope["request.url"], scope["late"] = call.url, call.late
+    told: dict[str, Json] = {}
+    scope["told"] = told
+    scope.update(call.admitted)
+    if binding.first:
+        world.rules.effects[binding.first](_step(world, binding, scope, {}))
     for need in binding.needs:
-        scope[need.name] = _needed(world, scope, need)
+        scope[need.name] = needed(world, scope, need)
     body = VERBS[binding.verb](world, binding, scope)
-    refusal = scope.get("refusal")
+    if "answer" in told:
+        name, row = told["answer"]
+        body = show(world, world.rules.collections[name], row, scope)
+    refusal = told.get("refusal")
     if refusal is not None and binding.collection:
         refusal.data = show(world, binding.collection, refusal.data, scope)
     elif binding.answer and binding.verb not in ("list", "compute"):
         body = binding.answer({**scope, "response.body": body})
     assumed = binding.provenance.kind == "assumed"
-    return Outcome(body, f"assumed: {binding.provenance.note}" if assumed else "state", refusal, binding.status)
+    reason = f"assumed: {binding.provenance.note}" if assumed else "state"
+    media, headers = told.get("media", ""), told.get("headers", ())
+    return Outcome(body, reason, refusal, binding.status, media, headers)
 
 
 def show(world: World, collection: Collection, row: Row, scope: Scope) -> Row:
@@ -64,12 +89,39 @@ def show(world: World, collection: Collection, row: Row, scope: Scope) -> Row:
     if collection.joins:
         inner = {**scope, "row": row}
         for join in collection.joins:
-            other = world.first(join.collection, join.where, inner, join.order, descending=join.descending)
-            shown[join.field] = join.otherwise if other is None else join.give({**inner, "row": other})
+            shown[join.field] = _joined(world, join, inner)
     return shown
 
 
-def _needed(world: World, scope: Scope, need: Need) -> Row:
+def _joined(world: World, join: Join, scope: Scope) -> Json:
+    private = world.rules.collections[join.collection].private
+    if not join.all:
+        row = world.first(join.collection, join.where, scope, join.order, descending=join.descending)
+        return join.otherwise if row is None else join.give({**scope, "row": _public(row, private)})
+    query = world.select(join.collection, join.where, scope, {})
+    found = world.store.find(query._replace(order=join.order, descending=join.descending)) if query else []
+    return [join.give({**scope, "row": _public(row, private)}) for row in found]
+
+
+def _public(row: Row, private: frozenset[str]) -> Row:
+    return {name: value for name, value in row.items() if name not in private} if private else row
+
+
+def admit(world: World, operation: Operation, principal: dict[str, Json], path: Mapping[str, Json]) -> dict[str, Row]:
+    """The rows that every signed-in caller must be let in by, such as a project and its membership. Raises ``Refusal``.
+
+    They are asked for only by operations whose path has a parameter.
+    """
+    scope = {**world.scope(), "principal": principal, "request.path": path}
+    found: dict[str, Row] = {}
+    if "{" in operation.path:
+        for need in world.rules.admission:
+            found[need.name] = scope[need.name] = needed(world, scope, need)
+    return found
+
+
+def needed(world: World, scope: Scope, need: Need) -> Row:
+    """The row that a need asks for. Raises ``Refusal``."""
     row = world.store.get(need.collection.name, str(need.id(scope)))
     if row is None or not need.collection.visible.holds(scope, row) or not need.where.holds(scope, row):
         raise Refusal(need.missing, f"there is no such {need.name}")
@@ -95,6 +147,8 @@ def _row(world: World, binding: Binding, scope: Scope) -> Row:
         raise Refusal("not_found", f"there is no such {collection.name}")
     if not world.plays(scope, collection, row, binding.only):
         raise Refusal(binding.forbidden, f"only {' or '.join(binding.only)} may do this")
+    if scope["late"]:
+        raise scope["late"]
     return row
 
 
@@ -129,8 +183,8 @@ def _refuse_second(world: World, unique: Unique, collection: Collection, scope: 
         raise Refusal(unique.refuse, f"there is such a {collection.name} already")
 
 
-def _step(world: World, binding: Binding, scope: Scope, row: Row) -> Step:
-    return Step(world, scope, binding.collection.name if binding.collection else "", row, None, None)
+def _step(world: World, binding: Binding, scope: Scope, row: Row, before: Row | None = None) -> Step:
+    return Step(world, scope, binding.collection.name if binding.collection else "", row, before, None)
 
 
 def _read(world: World, binding: Binding, scope: Scope) -> Json:
@@ -139,13 +193,17 @@ def _read(world: World, binding: Binding, scope: Scope) -> Json:
 
 def _update(world: World, binding: Binding, scope: Scope) -> Json:
     collection, row = _own(binding), _row(world, binding, scope)
-    ways = binding.transitions()
-    if ways:
+    ways, fields = binding.transitions(), _accepted(binding, scope)
+    if ways and collection.lifecycle:
+        if collection.lifecycle.field in binding.accepts:
+            ways = tuple(way for way in ways if way.to == fields.get(collection.lifecycle.field))
         way = world.choose(scope, collection, row, ways)
-        row = world.pass_on(scope, collection, way, row, _accepted(binding, scope))
-    else:
-        row = world.change(collection.name, row, **_accepted(binding, scope))
-    return show(world, collection, row, scope)
+        row = world.pass_on(scope, collection, way, row, fields)
+        return show(world, collection, row, scope)
+    step = _step(world, binding, scope, world.change(collection.name, row, **fields), row)
+    if binding.effect:
+        world.rules.effects[binding.effect](step)
+    return show(world, collection, step.row, scope)
 
 
 def _move(world: World, binding: Binding, scope: Scope) -> Json:
@@ -162,14 +220,12 @@ def _delete(world: World, binding: Binding, scope: Scope) -> Json:
 
 
 def _list(world: World, binding: Binding, scope: Scope) -> Json:
-    query = _query(binding, _own(binding), scope)
+    query = _query(world, binding, scope)
     paging = binding.paging
     if paging is None:
         return _shown(world, binding, world.store.find(query) if query else [], scope)
-    size, start = _whole(paging.size(scope)), _whole(paging.start(scope))
+    start, size = paging.place(scope)
     offset = (start - 1) * size if paging.style == "page" else start
-    if size < 0 or offset < 0:
-        raise Refusal("invalid", "there is no such page")
     total = world.store.count(query) if query else 0
     rows = world.store.find(query, offset, size) if query and offset < total else []
     scope["page"] = {
@@ -178,15 +234,9 @@ def _list(world: World, binding: Binding, scope: Scope) -> Json:
         "number": start,
         "size": size,
         "more": offset + len(rows) < total,
+        **(links(scope["request.url"](), offset, size, total) if paging.style == "offset" else {}),
     }
     return paging.answer(scope)
-
-
-def _whole(value: Json) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        raise Refusal("invalid", f"a page is asked for by whole numbers, not {value!r:.40}") from None
 
 
 def _shown(world: World, binding: Binding, rows: list[Row], scope: Scope) -> list[Json]:
@@ -197,32 +247,32 @@ def _shown(world: World, binding: Binding, rows: list[Row], scope: Scope) -> lis
     return [binding.answer({**scope, "row": row}) for row in shown]
 
 
-def _query(binding: Binding, collection: Collection, scope: Scope) -> Query | None:
+def _query(world: World, binding: Binding, scope: Scope) -> Query | None:
     """The list's query; ``None`` when nothing can fit."""
-    asked = {line.field: value for line in binding.filters if (value := line.value(scope)) is not None}
-    several = {name: asked.pop(name) for name, value in list(asked.items()) if isinstance(value, (list, dict))}
-    either: list[tuple[tuple[str, Json], ...]] = []
-    tests: list[Callable[[Row], bool]] = []
-    for each in binding.where.alternatives or (binding.where,):
-        lines, keep = each.selection(scope)
-        equal = dict(lines)
-        fits = all(equal.setdefault(name, value) == value for name, value in asked.items())
-        if fits and each.applies(scope):
-            either.append(tuple(sorted(equal.items())))
-            tests += [lambda row: binding.where.holds(scope, row)] if keep and not tests else []
-    if not either:
+    step = _step(world, binding, scope, {})
+    asked: dict[str, Json] = {}
+    tests: list[Keep] = []
+    for line in binding.filters:
+        value = line.value(scope)
+        if value is not None and line.test is not None:
+            tests.append(partial(line.test, step, value=value))
+        elif isinstance(value, (list, dict)):
+            tests.append(_among(line.field, value if isinstance(value, list) else [value]))
+        elif value is not None:
+            asked[line.field] = value
+    query = world.select(_own(binding).name, binding.where, scope, asked)
+    if query is None:
         return None
-    tests += [_among(name, value if isinstance(value, list) else [value]) for name, value in several.items()]
     tests += _search(binding, scope)
-    first, *others = either
-    return Query(collection.name, first, binding.order, binding.descending, _all(tests), tuple(others))
+    keep = _all([query.keep, *tests] if query.keep else tests)
+    return query._replace(order=binding.order, descending=binding.descending, keep=keep)
 
 
-def _among(name: str, wanted: list[Json]) -> Callable[[Row], bool]:
+def _among(name: str, wanted: list[Json]) -> Keep:
     return lambda row: row.get(name) in wanted
 
 
-def _search(binding: Binding, scope: Scope) -> list[Callable[[Row], bool]]:
+def _search(binding: Binding, scope: Scope) -> list[Keep]:
     text = binding.search.value(scope) if binding.search else None
     if binding.search is None or text is None:
         return []
@@ -230,10 +280,27 @@ def _search(binding: Binding, scope: Scope) -> list[Callable[[Row], bool]]:
     return [lambda row: any(contains(row.get(name), text) for name in fields)]
 
 
-def _all(tests: list[Callable[[Row], bool]]) -> Callable[[Row], bool] | None:
+def _all(tests: list[Keep]) -> Keep | None:
     if len(tests) <= 1:
         return tests[0] if tests else None
     return lambda row: all(test(row) for test in tests)
+
+
+def links(url: str, offset: int, size: int, total: int) -> dict[str, Json]:
+    """Absolute links to the next and the previous page: the other parameters kept, all in order of their names."""
+    parts = urlsplit(url)
+    asked = dict(parse_qsl(parts.query, keep_blank_values=True))
+
+    def link(start: int) -> str:
+        query = {**asked, "limit": str(size), "offset": str(start)}
+        if start <= 0:
+            del query["offset"]
+        return urlunsplit(parts._replace(query=urlencode(sorted(query.items()))))
+
+    return {
+        "next": link(offset + size) if offset + size < total else None,
+        "previous": link(offset - size) if offset > 0 else None,
+    }
 
 
 def _compute(world: World, binding: Binding, scope: Scope) -> Json:

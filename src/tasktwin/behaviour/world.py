@@ -47,6 +47,15 @@ class Fired:
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Who a credential is, as long as the rows that say so are the same (``stamps``)."""
+
+    stamps: tuple[int, ...]
+    principal: dict[str, Json]
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Beginning:
     """How a world began, so that it can begin again. ``now`` is an instant, or ``None`` for the machine's time."""
 
@@ -85,6 +94,8 @@ class World:
         self.journal.reset()
         self.answered: Counter[tuple[str, int]] = Counter()
         self.taken: Counter[tuple[str, str]] = Counter()
+        self.callers: dict[tuple[str, ...], Caller] = {}
+        self.counted: dict[tuple[str, str], tuple[int, int]] = {}
         self._passed: list[tuple[str, str]] = []
 
     @contextmanager
@@ -126,7 +137,7 @@ class World:
 
     def scope(self) -> Scope:
         """What every expression sees: the time, and how it is written."""
-        return {"now": self.instant, "precision": self.rules.precision}
+        return {"now": self.instant, "precision": self.rules.precision, "setting": self.rules.settings}
 
     def tick(self) -> None:
         """Let the world's time be now: timers that are due fire first, each at its own instant."""
@@ -174,14 +185,30 @@ class World:
     def first(
         self, collection: str, where: Condition, scope: Scope, order: str = "", *, descending: bool = False
     ) -> Row | None:
-        """The first row that fits a condition, or ``None``; of alternatives the first that has one counts."""
+        """The first row that fits a condition, or ``None``."""
         if where.alternatives:
-            found = (self.first(collection, each, scope, order, descending=descending) for each in where.alternatives)
-            return next((row for row in found if row is not None), None)
+            query = self.select(collection, where, scope, {})
+            return self.store.first(query._replace(order=order, descending=descending)) if query else None
         if not where.applies(scope):
             return None
         equal, keep = where.selection(scope)
         return self.store.first(Query(collection, equal, order, descending, keep))
+
+    def select(self, collection: str, where: Condition, scope: Scope, asked: dict[str, Json]) -> Query | None:
+        """The query for the rows that fit a condition and have the values ``asked`` for; ``None`` when none can."""
+        either: list[tuple[tuple[str, Json], ...]] = []
+        rest = False
+        for each in where.alternatives or (where,):
+            lines, keep = each.selection(scope)
+            equal = dict(lines)
+            fits = all(equal.setdefault(name, value) == value for name, value in asked.items())
+            if fits and each.applies(scope):
+                either.append(tuple(sorted(equal.items())))
+                rest = rest or keep is not None
+        if not either:
+            return None
+        keep = (lambda row: where.holds(scope, row)) if rest else None
+        return Query(collection, either[0], keep=keep, either=tuple(either[1:]))
 
     def trigger(self, name: str, key: str, collection: str = "") -> Row:
         """Fire a transition that is not an API call. Raises ``MisuseError`` if unknown, ``Refusal`` if not allowed now."""
@@ -262,7 +289,7 @@ class World:
         """Arrive with a row that was just written in its new state: run the effects, leave an event, arm the timer.
 
         When an effect refuses and the transition has a fallback for that, this effect is undone, the row goes to the
-        fallback's state instead, and ``scope["refusal"]`` tells what to answer.
+        fallback's state instead, and ``scope["told"]`` tells what to answer.
         """
         missing = [name for name in way.requires if row.get(name) is None]
         if missing:
@@ -302,7 +329,7 @@ class World:
         if lifecycle is None or not lifecycle.timers:
             return
         key, way = str(row[collection.id_field]), lifecycle.timers.get(str(row.get(lifecycle.field)))
-        if way is None or way.after is None:
+        if way is None or way.after is None or not way.when.holds({**self.scope(), "row": row}, row):
             self.store.disarm(lifecycle.name, key)
         else:
             self.store.arm(Timer(since + way.after, lifecycle.name, key, way.name))
@@ -324,7 +351,7 @@ class World:
                 if collection.lifecycle:
                     step.row = self.store.get(collection.name, str(step.row[collection.id_field])) or step.row
                     step.set(**{collection.lifecycle.field: each.to})
-                scope["refusal"] = Refusal(each.answer, refusal.detail, data=step.row)
+                scope.setdefault("told", {})["refusal"] = Refusal(each.answer, refusal.detail, data=step.row)
                 return
         raise refusal
 

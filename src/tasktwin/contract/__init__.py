@@ -6,7 +6,7 @@ find are ``Violation`` values. ``verify`` is the slow and complete check of the 
 """
 
 from tasktwin.contract.document import Contract, compile_contract
-from tasktwin.contract.operation import Operation, Reading, Requirement
+from tasktwin.contract.operation import Operation, Reading, Requirement, content_type
 from tasktwin.contract.reference import verify
 from tasktwin.contract.router import Match, NoMethod, NoPath
 from tasktwin.contract.schema import Schema
@@ -25,5 +25,6 @@ __all__ = [
     "SecurityScheme",
     "Violation",
     "compile_contract",
+    "content_type",
     "verify",
 ]

@@ -132,7 +132,8 @@ class _Compiler:
 
     def _operation(self, path: str, method: str, raw: dict[str, Json], here: str, shared: "_Nodes") -> Operation:
         own = self._parameter_nodes(raw, here)
-        parameters = self._parameters(path, {**shared, **own}, here)
+        nodes = {**shared, **own}
+        parameters = self._parameters(path, nodes, here)
         body, body_gap = self._body(raw, here)
         answers = response.responses(
             self.schemas, self.source.mapping(raw.get("responses"), f"{here}/responses"), f"{here}/responses"
@@ -151,6 +152,8 @@ class _Compiler:
             parameters=self._plan(parameters),
             body=body,
             responses=answers,
+            declared=tuple(nodes.values()),
+            resolved=self.source.resolved,
             uncovered="; ".join(gaps),
             reference=self.reference,
         )

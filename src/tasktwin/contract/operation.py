@@ -1,12 +1,12 @@
 """One operation: what it takes and what it answers, compiled."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from tasktwin.contract.media import Content, Unreadable
-from tasktwin.contract.parameter import read_cookies, read_headers, read_pairs
+from tasktwin.contract.parameter import Declared, read_cookies, read_headers, read_pairs
 from tasktwin.contract.reference import Reference
 from tasktwin.contract.response import Responses
 from tasktwin.contract.schema import Schema
@@ -59,11 +59,12 @@ class ParameterPlan:
     schema: Schema
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Operation:
     """One operation of the contract.
 
     ``id`` is its ``operationId``, or ``method path`` without one. ``path`` is the template as in the document.
+    ``declared`` are its parameters as the document has them; ``resolved`` follows the references of a schema's top.
     ``security`` is an OR of ANDs: one of the requirements must be met; ``()`` means public. ``success`` is the first
     declared 2xx status, 200 if there is only a range or a default. ``uncovered`` says why openapi-core checks this
     operation instead of the compiled plan, ``""`` if it does not.
@@ -81,6 +82,8 @@ class Operation:
     parameters: ParameterPlan | None = field(repr=False)
     body: Body | None = field(repr=False)
     responses: Responses = field(repr=False)
+    declared: tuple[Declared, ...] = field(repr=False)
+    resolved: Callable[[Json], dict[str, Json]] = field(repr=False)
     uncovered: str
     reference: Reference = field(repr=False)
 
@@ -88,6 +91,12 @@ class Operation:
     def body_required(self) -> bool:
         """Whether a request without a body breaks the contract."""
         return self.body is not None and self.body.required
+
+    @property
+    def body_schema(self) -> dict[str, Json] | None:
+        """The schema of the JSON body as in the document, its reference followed; ``None`` without such a body."""
+        medium = self.body.content.first_json() if self.body else None
+        return medium.schema.resolved if medium and medium.schema else None
 
     @property
     def request_media(self) -> tuple[str, ...]:

@@ -43,6 +43,10 @@ class SecurityScheme:
             value = read_cookies(_header(headers, b"cookie")).get(self.key, [""])[0]
         else:
             value = _header(headers, self.key.encode())
+        return self.read(value)
+
+    def read(self, value: str) -> str | None:
+        """The credential in the value that stands in the scheme's place, as ``credential`` gives it."""
         if self.http_scheme:
             word, _, rest = value.partition(" ")
             value = rest.strip() if word.lower() == self.http_scheme else ""

@@ -15,16 +15,19 @@ from tasktwin.behaviour.rules import (
     Channel,
     Collection,
     DemoPrincipal,
+    Dialect,
     Effect,
     ErrorAnswer,
     ErrorTable,
     Filter,
     Idempotency,
     Join,
+    Limit,
     Look,
     Method,
     Need,
     Paging,
+    Place,
     Rules,
     Search,
     Unique,
@@ -32,14 +35,16 @@ from tasktwin.behaviour.rules import (
 from tasktwin.behaviour.seed import parse_duration
 from tasktwin.contract import Contract, Operation, Schema
 from tasktwin.contract.violation import token
+from tasktwin.dialect import DIALECTS, find_dialect
 from tasktwin.errors import DataError, Problem
-from tasktwin.provider.field import accepted, default_of, defaults_of, formats, left_out
+from tasktwin.provider.field import accepted, default_of, defaults_of, fault_finder, formats, left_out
 from tasktwin.provider.names import no_field, unfit_operations, unknown_names
 from tasktwin.provider.yaml_file import did_you_mean
 from tasktwin.wire import Json
 
 T = TypeVar("T")
 Data = Mapping[str, Any]
+Tried = Callable[..., bool]
 
 PROVENANCE = re.compile(r"(stated|observed) ([A-Za-z0-9][A-Za-z0-9._-]*)|(assumed): (\S.*)", re.ASCII)
 UNTOLD = Provenance("assumed", "the data does not say")
@@ -57,14 +62,16 @@ def parse_provenance(mark: Json) -> Provenance:
 class Builder:
     """Builds the rules of one provider. Problems are collected, so that all are told at once."""
 
-    def __init__(self, data: Data, contract: Contract, effects: Mapping[str, Effect]) -> None:
+    def __init__(
+        self, data: Data, contract: Contract, effects: Mapping[str, Effect], tests: Mapping[str, Tried] | None = None
+    ) -> None:
         self.data = data
         self.contract = contract
         self.effects = effects
+        self.tests = tests or {}
         self.problems: list[Problem] = []
-        self.names = frozenset(
-            need["as"] for operation in data.get("operations", {}).values() for need in operation.get("needs", ())
-        )
+        needs = [need for operation in data.get("operations", {}).values() for need in operation.get("needs", ())]
+        self.names = frozenset(need["as"] for need in [*needs, *data.get("admission", ())])
         self.kinds: dict[str, Json] = dict(data.get("errors", {}).get("kinds", {}))
         self.collections: dict[str, Collection] = {}
         self.paging: dict[str, Paging] = {}
@@ -101,6 +108,12 @@ class Builder:
             precision=data.get("time", "seconds"),
             steps=self._steps(tuple(data.get("steps", STEPS))),
             limit=data.get("body_limit", 1_048_576),
+            dialect=self._dialect(),
+            limits=tuple(limit for _, limit in self._each("limits", self._limit)),
+            admission=self._admission(),
+            includes={scope: tuple(each) for scope, each in data.get("scopes", {}).items()},
+            redirect_slash=data.get("trailing_slash", "accept") == "redirect",
+            settings=data.get("settings", {}),
         )
         self._stop_if_wrong()
         self.problems += [*unknown_names(data, rules), *unfit_operations(rules)]
@@ -207,6 +220,7 @@ class Builder:
             effects=tuple(spec.get("effects", ())),
             otherwise=tuple(self._otherwise(n, each, states) for n, each in enumerate(spec.get("otherwise", ()))),
             values=self._template("/set", spec["set"]) if "set" in spec else None,
+            when=self._condition("/when", spec["when"]) if "when" in spec else ALWAYS,
         )
 
     def _otherwise(self, n: int, spec: Data, states: Mapping[str, State]) -> Otherwise:
@@ -246,6 +260,7 @@ class Builder:
             created=created,
             updated=updated,
             private=frozenset(private),
+            fault=fault_finder([part for part in (spec.get("fields"), private) if isinstance(part, Mapping)]),
             decimals={**{field: 2 for field in properties if "decimal" in known[field]}, **spec.get("decimals", {})},
             visible=self._condition("/visible", spec["visible"]) if "visible" in spec else ALWAYS,
             roles={role: self._condition(f"/roles/{role}", each) for role, each in spec.get("roles", {}).items()},
@@ -286,7 +301,7 @@ class Builder:
         order, descending = parse_order(spec.get("order", ""))
         at = f"/joins/{field}"
         where, give = self._condition(f"{at}/where", spec["where"]), self._template(f"{at}/give", spec["give"])
-        return Join(field, spec["collection"], where, order, descending, give, spec.get("else"))
+        return Join(field, spec["collection"], where, order, descending, give, spec.get("else"), spec.get("all", False))
 
     # ── operations ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -295,8 +310,9 @@ class Builder:
         collection = self._owner(spec["collection"], "/collection") if "collection" in spec else None
         needs = tuple(self._need(n, each) for n, each in enumerate(spec.get("needs", ())))
         order, descending = parse_order(spec.get("order", ""))
-        if spec.get("effect"):
-            self._known("effect", spec["effect"], self.effects, "/effect")
+        for key in ("effect", "first"):
+            if spec.get(key):
+                self._known("effect", spec[key], self.effects, f"/{key}")
         binding = Binding(
             operation=name,
             verb=spec["verb"],
@@ -304,13 +320,11 @@ class Builder:
             collection=collection,
             row=self._template("/row", spec["row"]) if "row" in spec else None,
             where=self._condition("/where", spec["where"]) if "where" in spec else ALWAYS,
+            first=spec.get("first", ""),
             needs=needs,
             only=self._roles(spec.get("only", ()), collection, "/only") if collection else (),
             forbidden=self._kind(spec.get("forbidden", "forbidden"), "/forbidden"),
-            filters=tuple(
-                Filter(field, self._template(f"/filter/{field}", each))
-                for field, each in spec.get("filter", {}).items()
-            ),
+            filters=tuple(self._filter(field, each) for field, each in spec.get("filter", {}).items()),
             search=Search(tuple(spec["search"]["in"]), self._template("/search/for", spec["search"]["for"]))
             if "search" in spec
             else None,
@@ -334,6 +348,7 @@ class Builder:
             rpc_errors=self._rpc_errors(spec, "/errors"),
             wrap=spec.get("wrap", True),
             status=spec.get("status", 0) or operation.success,
+            checked_late=spec.get("checked", "early") == "late",
         )
         self._makes_sense(binding)
         return binding
@@ -376,12 +391,21 @@ class Builder:
             refuse=self._kind(spec.get("refuse", "conflict"), f"{at}/refuse"),
         )
 
+    def _filter(self, field: str, spec: Json) -> Filter:
+        at = f"/filter/{field}"
+        if isinstance(spec, str) or "$map" in spec:
+            return Filter(field, self._template(at, spec))
+        test = self._known("test", spec["test"], self.tests, f"{at}/test")
+        return Filter(field, self._template(f"{at}/for", spec["for"]), self.tests[test])
+
     def _unique(self, spec: Data) -> Unique:
         return Unique(self._condition("/unique/where", spec["where"]), self._kind(spec["refuse"], "/unique/refuse"))
 
     def _paging(self, _name: str, spec: Data) -> Paging:
-        read = [self._template(f"/{key}", spec[key]) for key in ("start", "size", "answer")]
-        return Paging(spec["style"], *read)
+        start, size, answer = (self._template(f"/{key}", spec[key]) for key in ("start", "size", "answer"))
+        return Paging(
+            spec["style"], start, size, answer, spec.get("default", 20), spec.get("most", 0), spec.get("lenient", False)
+        )
 
     def _method(self, label: str, spec: Data) -> Method:
         at = f"/methods{token(label)}"
@@ -404,19 +428,19 @@ class Builder:
 
     def _channel(self, _n: str, spec: Data) -> Channel:
         names = {look["as"] for look in spec["look_ups"]}
-        looks = []
-        for n, look in enumerate(spec["look_ups"]):
-            at = f"/look_ups/{n}"
-            self._known("security scheme", look["scheme"], self.contract.schemes, f"{at}/scheme")
-            self._owner(look["collection"], f"{at}/collection")
-            where = self._condition(f"{at}/where", look["where"], names)
-            looks.append(
-                Look(
-                    look["as"], look["scheme"], look["collection"], where, self._kind(look["unknown"], f"{at}/unknown")
-                )
-            )
+        looks = tuple(self._look(f"/look_ups/{n}", look, names) for n, look in enumerate(spec["look_ups"]))
         principal = self._template("/principal", spec["principal"], names)
-        return Channel(spec["channel"], looks[0].scheme, tuple(looks), principal, parse_provenance(spec["provenance"]))
+        steady = "$now" not in str(spec)
+        return Channel(spec["channel"], looks, principal, parse_provenance(spec["provenance"]), steady)
+
+    def _look(self, at: str, look: Data, names: Iterable[str]) -> Look:
+        places = [Place(**each) for each in look.get("places", ({"scheme": look.get("scheme", "")},))]
+        for place in places:
+            if not place.field:
+                self._known("security scheme", place.scheme, self.contract.schemes, f"{at}/scheme")
+        self._owner(look["collection"], f"{at}/collection")
+        where = self._condition(f"{at}/where", look["where"], names)
+        return Look(look["as"], tuple(places), look["collection"], where, self._kind(look["unknown"], f"{at}/unknown"))
 
     def _errors(self) -> ErrorTable:
         spec = self.data.get("errors", {})
@@ -428,15 +452,66 @@ class Builder:
             with self._at(f"/errors/kinds{token(kind)}"):
                 fields = {key: each[key] for key in ("code", "type") if key in each} | each.get("fields", {})
                 message = self._template("/message", each["message"])
-                answers[kind] = ErrorAnswer(kind, each["status"], fields, message, parse_provenance(each["provenance"]))
+                shaped = self._template("/shape", each["shape"]) if "shape" in each else None
+                source = parse_provenance(each["provenance"])
+                answers[kind] = ErrorAnswer(
+                    kind=kind,
+                    status=self._status(each["status"]),
+                    fields=fields,
+                    message=message,
+                    provenance=source,
+                    shape=shaped,
+                    media=each.get("media", ""),
+                    headers={
+                        name: self._template(f"/headers/{name}", text) for name, text in each.get("headers", {}).items()
+                    },
+                )
         shape = self._template("/errors/shape", spec.get("shape", PROBLEM_SHAPE))
         media = spec.get("media", "application/json" if spec else "application/problem+json")
         return ErrorTable(answers, shape, media, own=not spec)
 
+    def _status(self, status: Json) -> int:
+        """A status, written out or chosen by a setting."""
+        if isinstance(status, int):
+            return status
+        name = status.removeprefix("$setting#/")
+        chosen: int = self.data.get("settings", {})[
+            self._known("setting", name, self.data.get("settings", {}), "/status")
+        ]
+        return chosen
+
+    def _admission(self) -> tuple[Need, ...]:
+        with self._at("/admission"):
+            return tuple(self._need(n, each) for n, each in enumerate(self.data.get("admission", ())))
+        return ()
+
+    def _dialect(self) -> Dialect | None:
+        name = self.data.get("dialect")
+        with self._at("/dialect"):
+            return find_dialect(self._known("dialect", name, DIALECTS, "")) if name else None
+        return None
+
+    def _limit(self, name: str, spec: Data) -> Limit:
+        return Limit(
+            name=name,
+            quota=spec["quota"],
+            window=self._duration(spec["window"], "/window"),
+            per=spec.get("per", "caller"),
+            paths=tuple(spec["paths"]),
+            methods=frozenset(spec["methods"]),
+            headers={
+                header: self._template(f"/headers/{header}", each) for header, each in spec.get("headers", {}).items()
+            },
+            provenance=parse_provenance(spec["provenance"]),
+            further=spec.get("further", False),
+        )
+
     def _steps(self, order: tuple[str, ...]) -> tuple[str, ...]:
-        if sorted(order) != sorted(STEPS) or order[0] != STEPS[0]:
+        if sorted(order) != sorted(STEPS) or "match" not in order[:2] or order[0] not in ("match", "count"):
             hint = f"They are: {', '.join(STEPS)}."
-            self.problems.append(Problem("`steps` must name each step once, and begin with match", "/steps", hint=hint))
+            self.problems.append(
+                Problem("`steps` must name each step once, beginning with match (or count, match)", "/steps", hint=hint)
+            )
         return order
 
     def _idempotency(self, spec: Data | None) -> Idempotency | None:

@@ -162,7 +162,7 @@ def _bindings(provider: Provider) -> Iterator[Problem]:
         for way in each.transitions.values()
         for effect in way.effects
     }
-    used |= {each.effect for each in bound.values()}
+    used |= {name for each in bound.values() for name in (each.effect, each.first)}
     for name in sorted(set(provider.rules.effects) - used):
         yield Problem(f"the effect {name!r} is used by nothing", "/effects", level="warning")
 

@@ -1,12 +1,15 @@
 """What the contract's schemas tell about fields: who may set them, their defaults and formats, whether they may be null."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import unquote
+
+from jsonschema_rs import Draft202012Validator
 
 from tasktwin.behaviour.expression import look_up, steps_of
 from tasktwin.behaviour.rules import Collection
 from tasktwin.contract import Contract, Operation, Schema
 from tasktwin.contract.violation import token
+from tasktwin.state import Row
 from tasktwin.wire import Json
 
 
@@ -55,3 +58,15 @@ def left_out(schema: Schema) -> frozenset[str]:
 def _of_body(operation: Operation) -> Mapping[str, Json]:
     medium = operation.body.content.first_json() if operation.body else None
     return medium.schema.properties if medium and medium.schema else {}
+
+
+def fault_finder(parts: list[Mapping[str, Json]]) -> Callable[[Row], str]:
+    """What is wrong with the fields of a row that the contract knows nothing of; "" if nothing is."""
+    properties = {name: schema for part in parts for name, schema in part.items()}
+    validator = Draft202012Validator({"type": "object", "properties": properties}, validate_formats=True)
+
+    def fault(row: Row) -> str:
+        error = next(iter(validator.iter_errors(row)), None) if properties else None
+        return f"/{'/'.join(map(str, error.instance_path))}: {error.message}" if error else ""
+
+    return fault

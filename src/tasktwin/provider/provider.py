@@ -47,7 +47,7 @@ def load(name: str) -> Provider:
     inferred = not path.exists() and not path.is_symlink()
     data = infer_data(folder, contract) if inferred else read_data(path, called, "provider")
     with _telling(path, called):
-        rules = Builder(data, contract, find_effects(data.get("effects"))).build()
+        rules = Builder(data, contract, *find_effects(data.get("effects"))).build()
     seeds = read_seeds(folder, rules)
     scenarios = tuple(sorted((data_folder("scenarios") / rules.name).glob("*.arazzo.yaml")))
     return Provider(rules.name, rules.title, folder, rules, seeds, scenarios, data, inferred)

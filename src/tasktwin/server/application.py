@@ -67,7 +67,10 @@ def create_app(
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise MisuseError(f"two of the providers are called {twice[0]!r}: each needs a name of its own")
     mounted = len(providers) > 1 if mounted is None else mounted
-    apps = tuple(_provider_app(each, f"/{each.name}" if mounted else "", plan or Plan(), responses, control_token) for each in providers)
+    apps = tuple(
+        _provider_app(each, f"/{each.name}" if mounted else "", plan or Plan(), responses, control_token)
+        for each in providers
+    )
     return Application(apps, _landing(providers))
 
 
@@ -91,9 +94,15 @@ def _landing(providers: Sequence[Provider]) -> App:
         assert isinstance(error, HTTPException)
         headers = dict(error.headers or {})
         if error.status_code == 405:
-            return Response(status_code=204, headers=headers) if request.method == "OPTIONS" else problem(405, "this is only read", headers)
+            return (
+                Response(status_code=204, headers=headers)
+                if request.method == "OPTIONS"
+                else problem(405, "this is only read", headers)
+            )
         names = ", ".join(f"/{each.name}" for each in providers)
-        return problem(404, f"{request.url.path} is served by nobody: the providers are under {names}, each with its own {CONTROL}")
+        return problem(
+            404, f"{request.url.path} is served by nobody: the providers are under {names}, each with its own {CONTROL}"
+        )
 
     routes = [Route("/", page), Route(f"{CONTROL}/health", health)]
     return Starlette(routes=routes, exception_handlers={HTTPException: refuse})
@@ -115,7 +124,9 @@ def _page(providers: Sequence[Provider], origin: str) -> str:
             f'<a href="{base}{CONTROL}/lifecycles">lifecycles</a></p><ul>{callers}</ul></section>'
         )
     style = "body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}"
-    style += "pre,code{font-size:.9em;background:#8882;padding:.1em .4em;border-radius:4px}pre{padding:.6em;overflow:auto}"
+    style += (
+        "pre,code{font-size:.9em;background:#8882;padding:.1em .4em;border-radius:4px}pre{padding:.6em;overflow:auto}"
+    )
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>tasktwin</title><style>{style}</style><h1>tasktwin {__version__}</h1>{''.join(rows)}</html>"

@@ -99,7 +99,9 @@ class Control:
                 return Response(status_code=204, headers={"allow": allowed})
             raise ProblemError(405, f"this route takes {allowed}", {"allow": allowed})
         if not isinstance(found, Match):
-            raise ProblemError(404, f"the control plane has no route {path}; GET {self.prefix}{CONTROL}/openapi.json lists them")
+            raise ProblemError(
+                404, f"the control plane has no route {path}; GET {self.prefix}{CONTROL}/openapi.json lists them"
+            )
         if self.token and found.operation.id != "getHealth":
             self._check_token(request)
         body = await _body(request)
@@ -123,7 +125,11 @@ class Control:
     def _check_token(self, request: Request) -> None:
         word, _, given = request.headers.get("authorization", "").partition(" ")
         if word.lower() != "bearer" or not hmac.compare_digest(given.encode(), self.token.encode()):
-            raise ProblemError(401, "the control plane needs the token that was given or printed when the twin started: Authorization: Bearer TOKEN", {"www-authenticate": "Bearer"})
+            raise ProblemError(
+                401,
+                "the control plane needs the token that was given or printed when the twin started: Authorization: Bearer TOKEN",
+                {"www-authenticate": "Bearer"},
+            )
 
     # ── health and worlds ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -134,7 +140,9 @@ class Control:
         return answer(200, control_document())
 
     def _on_listWorlds(self, request: Request, _world: None, _reading: Reading) -> Response:  # noqa: N802
-        return answer(200, {"worlds": [self._told(request, world) for world in self.worlds], "limit": self.worlds.plan.limit})
+        return answer(
+            200, {"worlds": [self._told(request, world) for world in self.worlds], "limit": self.worlds.plan.limit}
+        )
 
     def _on_createWorld(self, request: Request, _world: None, reading: Reading) -> Response:  # noqa: N802
         wish = reading.body or {}
@@ -207,7 +215,9 @@ class Control:
         row: Row = {**collection.blank, **reading.body, collection.id_field: _key(collection, reading.path["id"])}
         unknown = sorted(set(reading.body) - set(collection.blank))
         if unknown:
-            raise ProblemError(422, f"{collection.name} has no field {unknown[0]!r}; it has {', '.join(collection.blank)}")
+            raise ProblemError(
+                422, f"{collection.name} has no field {unknown[0]!r}; it has {', '.join(collection.blank)}"
+            )
         _write_decimals(collection, row)
         if collection.schema:
             shown = {key: value for key, value in row.items() if key not in collection.private}
@@ -215,7 +225,11 @@ class Control:
             found = collection.schema.check(shown)
             if found:
                 told = [{"where": each.where, "pointer": each.pointer, "message": each.message} for each in found]
-                raise ProblemError(422, f"the row breaks the contract: {told[0]['pointer']}: {told[0]['message']}", violations=told)
+                raise ProblemError(
+                    422, f"the row breaks the contract: {told[0]['pointer']}: {told[0]['message']}", violations=told
+                )
+        if fault := collection.fault(row):
+            raise ProblemError(422, f"the row is not what the provider's data says: {fault}")
         with world.transaction():
             world.store.put(collection.name, str(row[collection.id_field]), row)
             world.arm(collection, row, world.instant)
@@ -229,7 +243,9 @@ class Control:
     def _collection(self, reading: Reading) -> str:
         name: str = reading.path["collection"]
         if name not in self.pipeline.rules.collections:
-            raise ProblemError(404, f"there is no collection {name!r}; there are {', '.join(self.pipeline.rules.collections)}")
+            raise ProblemError(
+                404, f"there is no collection {name!r}; there are {', '.join(self.pipeline.rules.collections)}"
+            )
         return name
 
     def _row(self, world: World, reading: Reading) -> Row:
@@ -259,7 +275,12 @@ class Control:
         world.tick()
         timers = world.store.timers()
         waiting = [
-            {"due": format_instant(timer.due, "microseconds"), "lifecycle": timer.lifecycle, "id": timer.row, "transition": timer.name}
+            {
+                "due": format_instant(timer.due, "microseconds"),
+                "lifecycle": timer.lifecycle,
+                "id": timer.row,
+                "transition": timer.name,
+            }
             for timer in timers[:100]
             if timer.lifecycle and timer.due <= LATEST
         ]
@@ -301,7 +322,13 @@ class Control:
                     for state, each in lifecycle.states.items()
                 },
                 "transitions": {
-                    label: {"from": list(way.sources), "to": way.to, "cause": way.cause, "taken": world.taken[name, label], "provenance": str(way.provenance)}
+                    label: {
+                        "from": list(way.sources),
+                        "to": way.to,
+                        "cause": way.cause,
+                        "taken": world.taken[name, label],
+                        "provenance": str(way.provenance),
+                    }
                     for label, way in lifecycle.transitions.items()
                 },
             }
@@ -324,23 +351,29 @@ class Control:
         for (name, status), count in sorted(world.answered.items()):
             operations.setdefault(name or "(no operation)", {})[str(status)] = count
         transitions = {
-            name: {label: world.taken[name, label] for label in lifecycle.transitions} for name, lifecycle in rules.lifecycles.items()
+            name: {label: world.taken[name, label] for label in lifecycle.transitions}
+            for name, lifecycle in rules.lifecycles.items()
         }
         ways = [count for each in transitions.values() for count in each.values()]
         seen = sum(1 for name in rules.contract.operations if operations[name])
-        return answer(200, {
-            "operations": operations,
-            "transitions": transitions,
-            "summary": {
-                "operations": {"seen": seen, "all": len(rules.contract.operations)},
-                "transitions": {"seen": sum(1 for count in ways if count), "all": len(ways)},
+        return answer(
+            200,
+            {
+                "operations": operations,
+                "transitions": transitions,
+                "summary": {
+                    "operations": {"seen": seen, "all": len(rules.contract.operations)},
+                    "transitions": {"seen": sum(1 for count in ways if count), "all": len(ways)},
+                },
             },
-        })
+        )
 
     # ── snapshots ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _on_listSnapshots(self, _request: Request, world: World, _reading: Reading) -> Response:  # noqa: N802
-        found = [{"name": name, "now": format_instant(saved.now, "microseconds")} for name, saved in world.snapshots.items()]
+        found = [
+            {"name": name, "now": format_instant(saved.now, "microseconds")} for name, saved in world.snapshots.items()
+        ]
         return answer(200, {"snapshots": found})
 
     def _on_takeSnapshot(self, _request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
@@ -422,7 +455,12 @@ def _filters(reading: Reading) -> dict[str, Any]:
 
 
 def _fired(each: Fired) -> Json:
-    return {"at": format_instant(each.instant, "microseconds"), "collection": each.collection, "id": each.row, "transition": each.transition}
+    return {
+        "at": format_instant(each.instant, "microseconds"),
+        "collection": each.collection,
+        "id": each.row,
+        "transition": each.transition,
+    }
 
 
 def _counts(world: World, collection: str, field: str, states: list[str]) -> dict[str, int]:

@@ -6,19 +6,23 @@ the second sees what the first did. Whoever refuses raises ``Refusal``; all leav
 
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 from urllib.parse import unquote_plus
 
 from tasktwin.behaviour import idempotency
+from tasktwin.behaviour.limit import count
 from tasktwin.behaviour.perform import perform
-from tasktwin.behaviour.rules import Binding, Rules
+from tasktwin.behaviour.rules import Asked, Binding, Rules
 from tasktwin.behaviour.sign_in import identify
-from tasktwin.contract import Match, NoMethod, Violation
+from tasktwin.behaviour.verb import admit
+from tasktwin.contract import Match, NoMethod, NoPath, Operation, Reading, Violation, content_type
 from tasktwin.errors import Refusal
 from tasktwin.server.exchange import Exchange
 from tasktwin.state import REDACTED, elapsed
 from tasktwin.wire import Json, dumps
 
+Found = Match[Operation] | NoPath | NoMethod
 Responses = Literal["strict", "log"]
 
 SECRET = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
@@ -34,7 +38,9 @@ class Pipeline:
         self.steps: list[Callable[[Exchange], None]] = [getattr(self, f"_{name}") for name in rules.steps]
         own = {scheme.key for scheme in rules.contract.schemes.values() if scheme.location == "header"}
         self.secret = frozenset(name.encode() for name in SECRET | own)
-        self.secret_query = frozenset(scheme.key for scheme in rules.contract.schemes.values() if scheme.location == "query")
+        self.secret_query = frozenset(
+            scheme.key for scheme in rules.contract.schemes.values() if scheme.location == "query"
+        )
 
     def answer(self, exchange: Exchange) -> None:
         """Fill in the answer. Never raises: what goes wrong in the twin itself becomes a 500 that says so."""
@@ -56,6 +62,8 @@ class Pipeline:
 
     def _match(self, exchange: Exchange) -> None:
         found = self.rules.contract.match(exchange.method, exchange.path)
+        if self.rules.redirect_slash and self._redirects(exchange, found):
+            return
         if isinstance(found, Match):
             exchange.match = found
         elif isinstance(found, NoMethod):
@@ -70,8 +78,37 @@ class Pipeline:
         if exchange.too_large:
             raise Refusal("too_large", f"the body is larger than {self.rules.limit} bytes")
 
+    def _redirects(self, exchange: Exchange, found: Found) -> bool:
+        """Whether the path is known but for its trailing slashes: then the answer leads there, whatever the method."""
+        if isinstance(found, Match) and found.slash == "missing":
+            path = f"{exchange.path}/"
+        else:
+            path = exchange.path.rstrip("/") or "/"
+            known = path != exchange.path and self.rules.contract.match(exchange.method, path)
+            if not known or isinstance(known, NoPath):
+                return False
+        query = f"?{exchange.query.decode('latin-1')}" if exchange.query else ""
+        exchange.status, exchange.media, exchange.replayed, exchange.reason = 307, "", True, "redirect"
+        exchange.extra.append(("location", f"{exchange.origin}{path}{query}"))
+        return True
+
+    def _count(self, exchange: Exchange) -> None:
+        if self.rules.limits:
+            caller = str(exchange.principal["name"]) if exchange.principal else exchange.address
+            exchange.extra.extend(count(exchange.world, self.rules.limits, caller, exchange.method, exchange.path))
+
     def _authenticate(self, exchange: Exchange) -> None:
-        exchange.principal = identify(exchange.world, exchange.operation, exchange.credential)
+        principal = exchange.principal = identify(
+            exchange.world, exchange.operation, partial(self._credential, exchange)
+        )
+        if principal and self.rules.admission and exchange.match:
+            exchange.admitted = admit(exchange.world, exchange.operation, principal, exchange.match.path_values)
+
+    def _credential(self, exchange: Exchange, place: str) -> str | None:
+        """What the request carries in a place. Whoever looks into the body finds first that it cannot be read."""
+        if place.startswith("body:"):
+            self._parse(exchange)
+        return exchange.credential(place)
 
     def _replay(self, exchange: Exchange) -> None:
         rule, operation = self.rules.idempotency, exchange.operation
@@ -86,21 +123,45 @@ class Pipeline:
             exchange.status, exchange.answer, exchange.media = row["status"], row["body"].encode(), row["media"]
             exchange.reason, exchange.replayed = "replay", True
 
-    def _check_request(self, exchange: Exchange) -> None:
+    def _parse(self, exchange: Exchange) -> None:
+        if self.rules.dialect:
+            if exchange.found is not None:
+                return
+            match = exchange.match
+            assert match is not None
+            asked = Asked(
+                match.operation, match.path_values, exchange.query, content_type(exchange.headers), exchange.body
+            )
+            found = exchange.found = self.rules.dialect(asked)
+            exchange.reading = Reading(found.path, found.query, {}, {}, found.body)
+            if found.kind != "invalid":
+                raise Refusal(found.kind, violations=found.faults)
+            return
         violations = exchange.read.violations
-        if not violations:
+        if not violations or self._forgives(exchange, violations):
             return
-        exchange.violations = violations
-        binding = self.rules.bindings.get(exchange.operation.id)
-        if binding and binding.verb == "rpc" and all(each.where == "body" and each.keyword != "media-type" for each in violations):
-            return
-        first = violations[0]
-        detail = "; ".join(_told(each) for each in violations[:5])
         if any(each.keyword == "media-type" for each in violations):
-            raise Refusal("unsupported_media_type", detail, violations)
-        if first.where == "body" and first.keyword in ("json", "encoding"):
-            raise Refusal("malformed", detail, violations)
-        raise Refusal("invalid", detail, violations)
+            raise Refusal("unsupported_media_type", _all_told(violations), violations)
+        if violations[0].where == "body" and violations[0].keyword in ("json", "encoding"):
+            raise Refusal("malformed", _all_told(violations), violations)
+
+    def _check_request(self, exchange: Exchange) -> None:
+        binding = self.rules.bindings.get(exchange.operation.id)
+        faults = exchange.found.faults if exchange.found else exchange.read.violations
+        if not faults or self._forgives(exchange, exchange.read.violations):
+            return
+        refusal = Refusal("invalid", "" if exchange.found else _all_told(exchange.read.violations), faults)
+        if binding and binding.checked_late:
+            exchange.late = refusal
+            return
+        exchange.violations = exchange.read.violations
+        raise refusal
+
+    def _forgives(self, exchange: Exchange, violations: tuple[Violation, ...]) -> bool:
+        """JSON-RPC answers for its own bodies."""
+        binding = self.rules.bindings.get(exchange.operation.id)
+        rpc = binding is not None and binding.verb == "rpc"
+        return rpc and all(each.where == "body" and each.keyword != "media-type" for each in violations)
 
     def _perform(self, exchange: Exchange) -> None:
         outcome = exchange.outcome = perform(exchange.world, exchange.call)
@@ -112,13 +173,15 @@ class Pipeline:
         outcome, wrap = exchange.outcome, self.rules.wrap
         assert outcome is not None
         exchange.shape = outcome.body
+        exchange.media = outcome.media or exchange.media
+        exchange.extra.extend(outcome.headers)
         if exchange.status == 204:
             return
         if wrap is not None and self._binding(exchange).wrap:
             scope = exchange.world.scope()
             scope["response.body"] = outcome.body
             exchange.shape = wrap(scope)
-        exchange.answer = dumps(exchange.shape)
+        exchange.answer = _written(exchange.shape, exchange.media)
 
     def _check_response(self, exchange: Exchange) -> None:
         if exchange.status == 204:
@@ -133,21 +196,32 @@ class Pipeline:
         if rule and exchange.key and exchange.status < 400 and self._binding(exchange).verb != "rpc":
             body = exchange.answer.decode()
             idempotency.keep(
-                exchange.world, rule, exchange.call, exchange.key, status=exchange.status, body=body, media=exchange.media
+                exchange.world,
+                rule,
+                exchange.call,
+                exchange.key,
+                status=exchange.status,
+                body=body,
+                media=exchange.media,
             )
 
     # ── the doors out ────────────────────────────────────────────────────────────────────────────────────────────
 
     def _leave(self, exchange: Exchange, refusal: Refusal) -> None:
         """The one door of all refusals: the provider's own status and body for the kind."""
-        violations: list[Json] = [_plain(each) for each in refusal.violations]
-        scope = exchange.world.scope()
+        violations: list[Json] = [_plain(each) if isinstance(each, Violation) else each for each in refusal.violations]
+        scope = {**exchange.world.scope(), "method": exchange.method}
+        if exchange.match:
+            scope["request.path"] = exchange.match.path_values
         errors = self.rules.errors
-        exchange.status, exchange.shape = errors.body(scope, refusal.kind, refusal.detail, refusal.data, violations)
-        exchange.media, exchange.answer = errors.media, dumps(exchange.shape)
+        told = errors.body(scope, refusal.kind, refusal.detail, refusal.data, violations)
+        exchange.status, exchange.media, exchange.shape = told
+        exchange.answer = _written(exchange.shape, exchange.media)
         exchange.reason = "not-modelled" if refusal.kind == "not_modelled" else f"refused: {refusal.kind}"
-        exchange.violations = refusal.violations or exchange.violations
-        exchange.extra.extend(refusal.headers.items())
+        exchange.violations = (
+            tuple(each for each in refusal.violations if isinstance(each, Violation)) or exchange.violations
+        )
+        exchange.extra.extend({**errors.answers[refusal.kind].said(scope), **refusal.headers}.items())
         if exchange.match is not None and refusal.kind != "not_modelled" and not errors.own:
             found = exchange.operation.check_response(exchange.status, exchange.media, exchange.shape)
             if found:
@@ -158,7 +232,9 @@ class Pipeline:
         self.broken += 1
         exchange.violations = (*exchange.violations, *found)
         if self.responses == "strict":
-            detail = f"the twin's answer ({exchange.status}) would break the contract: " + "; ".join(map(_told, found[:5]))
+            detail = f"the twin's answer ({exchange.status}) would break the contract: " + "; ".join(
+                map(_told, found[:5])
+            )
             self._problem(exchange, "response-breaks-contract", detail)
 
     def _fail(self, exchange: Exchange, trace: str) -> None:
@@ -205,10 +281,23 @@ class Pipeline:
         if not self.secret_query:
             return query
         pairs = [(pair, pair.partition("=")[0]) for pair in query.split("&")]
-        return "&".join(f"{name}={REDACTED}" if unquote_plus(name) in self.secret_query else pair for pair, name in pairs)
+        return "&".join(
+            f"{name}={REDACTED}" if unquote_plus(name) in self.secret_query else pair for pair, name in pairs
+        )
 
     def _binding(self, exchange: Exchange) -> Binding:
         return self.rules.bindings[exchange.operation.id]
+
+
+def _written(body: Json, media: str) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    kind = media.partition(";")[0]
+    return body.encode() if isinstance(body, str) and not kind.endswith(("/json", "+json")) else dumps(body)
+
+
+def _all_told(violations: tuple[Violation, ...]) -> str:
+    return "; ".join(_told(each) for each in violations[:5])
 
 
 def _told(violation: Violation) -> str:

@@ -55,6 +55,9 @@ class ProviderApp:
             await send_problem(send, 503 if isinstance(error, TooManyWorldsError) else 400, str(error))
             return
         exchange = Exchange(world, scope["method"], path, scope["query_string"], headers)
+        if (client := scope.get("client")) is not None:
+            exchange.address = client[0]
+        exchange.scheme, exchange.prefix = scope["scheme"], self.prefix
         if not await self._read_body(exchange, receive):
             return
         self.pipeline.answer(exchange)
@@ -91,7 +94,8 @@ class ProviderApp:
             *[(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in exchange.extra],
         ]
         if exchange.status != 204:
-            headers.append((b"content-type", exchange.media.encode()))
+            if exchange.media:
+                headers.append((b"content-type", exchange.media.encode()))
             headers.append((b"content-length", str(len(answer)).encode()))
         if exchange.too_large:
             headers.append((b"connection", b"close"))

@@ -57,7 +57,9 @@ class Twin:
         """The twin itself."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Nothing needs closing."""
 
     @property
@@ -87,7 +89,11 @@ class Twin:
             exchange = Exchange(self.world, method.upper(), path, query.encode(), raw, content)
             exchange.too_large = len(content) > self.provider.rules.limit
             self._pipeline.answer(exchange)
-        answered = {"content-type": exchange.media, "tasktwin-reason": exchange.reason, "tasktwin-world": self.world.name}
+        answered = {
+            "content-type": exchange.media,
+            "tasktwin-reason": exchange.reason,
+            "tasktwin-world": self.world.name,
+        }
         return Answer(exchange.status, {**answered, **dict(exchange.extra)}, exchange.answer)
 
     def read(self, collection: str, key: str) -> Row | None:

@@ -138,6 +138,11 @@ class MemoryStore:
         """The first row that a query selects, or None."""
         return self._readable(query.collection).first(query, self._index_limit)
 
+    def stamp(self, collection: str) -> int:
+        """A number that stands for the rows of a collection: as long as it is the same, they are the same."""
+        table = self._tables.get(collection)
+        return 0 if table is None else table.stamp
+
     def sizes(self) -> dict[str, int]:
         """Rows per collection."""
         return {name: len(table.rows) for name, table in sorted(self._tables.items()) if table.rows}

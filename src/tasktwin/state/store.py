@@ -107,6 +107,9 @@ class Store(Protocol):
         """The first row that a query selects, or None."""
         ...
 
+    def stamp(self, collection: str) -> int:
+        """A number that stands for the rows of a collection: as long as it is the same, they are the same."""
+
     def sizes(self) -> dict[str, int]:
         """Rows per collection, by name; empty collections are left out."""
         ...

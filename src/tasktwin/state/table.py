@@ -8,7 +8,7 @@ read. Its indexes may still be added to, since an index says nothing that the ro
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from heapq import merge
-from itertools import groupby, islice
+from itertools import count, groupby, islice
 from typing import TypeAlias
 
 from tasktwin.errors import MisuseError
@@ -23,6 +23,8 @@ Place: TypeAlias = tuple[str, Json, int, str]
 
 Shape: TypeAlias = tuple[tuple[str, ...], str]
 """What an index is for: the fields that a query fixes, and the field that orders."""
+
+_stamps = count(1)  # of every table there is, so that no two states share one
 
 _NO_SCALAR = ...  # in a key: arrays and objects, which no query asks for
 
@@ -113,13 +115,14 @@ class Index:
 class Table:
     """The rows of a collection, their creation sequence, and at most ``index_limit`` indexes."""
 
-    __slots__ = ("created", "era", "indexes", "rows", "sequences", "uses")
+    __slots__ = ("created", "era", "indexes", "rows", "sequences", "stamp", "uses")
 
     def __init__(self, era: object) -> None:
         self.era = era
         self.rows: dict[str, Row] = {}
         self.sequences: dict[str, int] = {}
         self.created = 0
+        self.stamp = next(_stamps)
         self.indexes: dict[Shape, Index] = {}
         self.uses = 0
 
@@ -128,12 +131,13 @@ class Table:
         twin = Table(era)
         twin.rows = self.rows.copy()
         twin.sequences = self.sequences.copy()
-        twin.created, twin.uses = self.created, self.uses
+        twin.created, twin.stamp, twin.uses = self.created, self.stamp, self.uses
         twin.indexes = {shape: index.copy() for shape, index in self.indexes.copy().items()}
         return twin
 
     def change(self, id: str, row: Row | None, sequence: int) -> None:
         """Make this the row of that id and creation sequence; None removes it. Serves writing and undoing alike."""
+        self.stamp = next(_stamps)
         old = self.rows.get(id)
         was = self.sequences.get(id, 0)
         for index in self.indexes.values():
