@@ -20,6 +20,7 @@ from tests.provider.small import edited, write
 
 from tasktwin import __version__
 from tasktwin.cli import main
+from tasktwin.provider import bundled
 
 COMMANDS = ["serve", "list", "check", "graph"]
 HEAVY = ("openapi_core", "openapi_spec_validator", "schemathesis", "rich", "jsonschema", "pytest", "hypothesis")
@@ -82,7 +83,7 @@ def test_the_version_is_that_of_the_package() -> None:
         (["srve"], "No such command 'srve'"),
         (["list", "--jsn"], "Did you mean '--json'?"),
         (["list", "a", "b"], "unexpected extra argument"),
-        (["graph"], "Missing argument 'PROVIDER'"),
+        (["graph"], "Missing argument 'PROVIDER|DIR'"),
         (["graph", "uumit", "--format", "png"], "'png' is not one of"),
         (["graph", "uumit", "--format", "svg"], "one SVG shows one lifecycle: add --lifecycle"),
         (["graph", "uumit", "--lifecycle", "tsk"], "uumit has no lifecycle 'tsk': it has task"),
@@ -182,6 +183,19 @@ def test_a_terminal_gets_colours_unless_it_wants_none(arguments: list[str]) -> N
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", on_terminal(*arguments, NO_COLOR="1")), "no colour"
 
 
+def test_a_narrow_terminal_breaks_no_name() -> None:
+    shown = on_terminal("list", "uumit", COLUMNS="80", NO_COLOR="1")
+    for name in ("listTaskRecommendations", "pending_freeze", "cancelled_by_buyer", "cancelTransaction", "human_alice"):
+        assert name in shown
+    assert max(map(len, re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines())) <= 80
+
+
+def test_an_overview_fits_a_narrow_terminal() -> None:
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", on_terminal("list", COLUMNS="80"))
+    assert "application" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
 def test_the_base_url_is_the_first_line_and_all_of_a_quiet_one() -> None:
     with served("uumit", "--quiet") as (process, lines):
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", lines[0])
@@ -223,12 +237,20 @@ def curl(line: str) -> tuple[int, str]:
     return int(status), body
 
 
-def test_the_printed_curl_line_works_when_pasted() -> None:
-    with served("uumit") as (_, lines):
+@pytest.mark.parametrize("name", bundled())
+def test_the_printed_curl_line_works_when_pasted(name: str) -> None:
+    with served(name) as (_, lines):
         assert lines[2].startswith("  curl -sS http://127.0.0.1:")
         status, body = curl(lines[2])
     assert status == 200
-    assert json.loads(body)["data"]["items"]
+    assert '"title"' in body, "there are tasks in it"
+
+
+def test_the_printed_address_of_the_control_plane_is_a_page() -> None:
+    with served("uumit") as (_, lines):
+        page = httpx2.get(lines[1].rpartition(" ")[2])
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "Bearer human-alice-token" in page.text
 
 
 def test_the_printed_curl_line_works_whatever_the_headers_and_the_server_path(tmp_path: Path) -> None:

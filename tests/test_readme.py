@@ -1,5 +1,6 @@
 """Every block of the README marked ``<!-- run -->`` runs, against a twin served by the real command."""
 
+import json
 import re
 import subprocess
 import sys
@@ -7,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tasktwin.provider.data_file import schema_text
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -29,7 +32,7 @@ def test_every_option_of_serve_stands_in_the_readme() -> None:
     help_text = subprocess.run(
         [sys.executable, "-m", "tasktwin", "serve", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    options = set(re.findall(r"(--[a-z-]+)", help_text)) - {"--help", "--host", "--quiet"}
+    options = set(re.findall(r"(--[a-z-]+)", help_text)) - {"--help"}
     assert not [option for option in sorted(options) if option not in README]
 
 
@@ -37,3 +40,19 @@ def test_every_control_route_stands_in_the_readme() -> None:
     from tasktwin.server.control import control_document  # noqa: PLC0415 - only here
 
     assert not [path for path in control_document()["paths"] if path not in README]
+
+
+def test_every_option_of_the_other_commands_stands_in_the_readme() -> None:
+    from tasktwin.cli import main  # noqa: PLC0415 - only here
+
+    options = {
+        name for each in main.commands.values() for option in each.params for name in option.opts if name[:2] == "--"
+    }
+    assert not [name for name in sorted(options) if name not in README]
+
+
+def test_every_data_key_stands_in_the_readme() -> None:
+    schema = json.loads(schema_text("provider"))
+    parts = [schema, *(schema["$defs"][name] for name in ("collection", "lifecycle", "transition", "operation"))]
+    keys = {key for part in (*parts, json.loads(schema_text("seeds"))) for key in part["properties"]}
+    assert not [key for key in sorted(keys) if f"`{key}`" not in README]

@@ -49,18 +49,28 @@ def complain(level: str, about: object) -> None:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="tasktwin")
 def main() -> None:
-    """A twin of a task API that you can run, break, time-travel and hold a real deployment against."""
+    """A twin of a task API: it behaves like the real thing, with real state and a clock that you can move."""
 
 
-@main.command()
+@main.command(short_help="Serve one API at the root, or several by name.")
 @click.argument("providers", nargs=-1, metavar="[PROVIDER|DIR]...")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on.")
 @click.option(
-    "--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="Port; 0 takes any free one."
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(0, 65_535),
+    metavar="N",
+    help="Port; 0 takes any free one.",
 )
-@click.option("--seeds", default="default", show_default=True, help="Which seeds worlds begin with.")
+@click.option("--seeds", default="default", show_default=True, metavar="NAME", help="Which seeds worlds begin with.")
 @click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Number that identifiers and chance come from."
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    metavar="N",
+    help="Number that identifiers and chance come from.",
 )
 @click.option("--now", default=None, metavar="ISO8601", help="The time at which worlds begin.")
 @click.option(
@@ -78,6 +88,7 @@ def main() -> None:
     default=1_000,
     show_default=True,
     type=click.IntRange(0, 1_000_000),
+    metavar="N",
     help="How many exchanges each world remembers.",
 )
 @click.option("--control-token", default="", metavar="T", help="Token that the control plane asks for.")
@@ -145,27 +156,16 @@ def make_control_token() -> str:
 
 
 def _greet(provider: "Provider", url: str) -> None:
-    """What a developer needs to begin: a curl line that works."""
-    from shlex import quote
+    """What a developer needs to begin: where to look around, and a curl line that works."""
+    from tasktwin.server.page import first_call
 
-    click.echo(f"  {provider.title}: {len(provider.rules.bindings)} operations, control plane at {url}/_tasktwin")
-    for path, headers in _first_call(provider):
-        given = "".join(f" -H {quote(f'{name}: {value}')}" for name, value in headers.items())
-        click.echo(f"  curl -sS {quote(url + path)}{given}")
-
-
-def _first_call(provider: "Provider") -> list[tuple[str, dict[str, str]]]:
-    """Path and headers of a list that the first demo principal may ask for; else of any GET without parameters."""
-    rules = provider.rules
-    principals = list(rules.principals.values())
-    headers = dict(principals[0].headers) if principals else {}
-    gets = [each for each in rules.contract.operations.values() if each.method == "GET" and "{" not in each.path]
-    listed = [each for each in gets if each.id in rules.bindings and rules.bindings[each.id].verb == "list"]
-    return [(rules.contract.prefix + each.path, headers) for each in (listed or gets)[:1]]
+    click.echo(f"  {provider.title}: {len(provider.rules.bindings)} operations; callers and more at {url}/_tasktwin")
+    if call := first_call(provider.rules, url):
+        click.echo(f"  {call}")
 
 
-@main.command("list")
-@click.argument("provider", required=False)
+@main.command("list", short_help="Show the providers, or all about one.")
+@click.argument("provider", required=False, metavar="[PROVIDER|DIR]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @telling
 def list_(provider: str | None, *, as_json: bool) -> None:
@@ -188,7 +188,7 @@ def list_(provider: str | None, *, as_json: bool) -> None:
         print_overview(summaries)
 
 
-@main.command()
+@main.command(short_help="Is the data of a provider right?")
 @click.argument("providers", nargs=-1, metavar="[PROVIDER|DIR]...")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
@@ -220,7 +220,7 @@ def check(providers: tuple[str, ...], schema: str | None, *, as_json: bool, writ
 
 
 @main.command()
-@click.argument("provider")
+@click.argument("provider", metavar="PROVIDER|DIR")
 @click.option(
     "--format",
     "form",
@@ -229,7 +229,7 @@ def check(providers: tuple[str, ...], schema: str | None, *, as_json: bool, writ
     type=click.Choice(["mermaid", "dot", "svg"]),
     help="What to draw in.",
 )
-@click.option("--lifecycle", default=None, help="Only this one. svg needs it when there are several.")
+@click.option("--lifecycle", default=None, metavar="NAME", help="Only this one. svg needs it when there are several.")
 @telling
 def graph(provider: str, form: str, lifecycle: str | None) -> None:
     """Draw the lifecycles of a provider."""

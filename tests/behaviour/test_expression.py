@@ -82,6 +82,9 @@ def test_what_names_nothing_is_refused_when_it_is_compiled(text: str, says: str)
         ({"$map": "$row#/title", "to": {"Paint": ["p"]}}, ["p"]),
         ({"$map": "$row#/price", "to": {"null": "free"}}, "free"),
         ({"$map": "$row#/title", "to": {"Cook": 1}}, None),
+        ({"$first": ["$row#/price", "$n", "x"]}, 4),
+        ({"$first": ["$row#/price", {"$first": []}]}, None),
+        ({"$given": {"a": "$n", "b": "$row#/price", "c": {"$given": {"d": None}}}}, {"a": 4, "c": {}}),
         ([], []),
         (None, None),
     ],
@@ -93,7 +96,15 @@ def test_a_template_is_filled_in_wherever_it_holds_an_expression(template: Json,
 
 @pytest.mark.parametrize(
     ("template", "pointer"),
-    [({"a": ["x", {"b": "$nix"}]}, "/a/1/b"), ({"a": {"$map": "$n"}}, "/a"), ({"a": "see {$nix}"}, "/a")],
+    [
+        ({"a": ["x", {"b": "$nix"}]}, "/a/1/b"),
+        ({"a": {"$map": "$n"}}, "/a"),
+        ({"$given": []}, ""),
+        ({"$first": {}}, ""),
+        ({"$first": ["$n", "$nix"]}, "/$first/1"),
+        ({"$given": {"a": "$nix"}}, "/$given/a"),
+        ({"a": "see {$nix}"}, "/a"),
+    ],
     ids=repr,
 )
 def test_a_mistake_in_a_template_is_told_with_its_pointer(template: Json, pointer: str) -> None:

@@ -264,6 +264,44 @@ def test_copied_fields_come_from_the_needed_row_unless_they_are_sent(tmp_path: P
     assert (made["title"], made["hours"], made["price"]) == ("Model", 9, "1.00")
 
 
+GUARDS = """updateJob:
+    first: [{when: {$request.body#/title: Bad}, refuse: wrong_state, detail: "never {$request.body#/title}"}]
+    needs: [{as: model, collection: job, id: $request.body#/title, where: {owner: $principal#/user}, optional: true}]
+    guards:
+      - {when: {hours: 2, $model: null}, refuse: twice, data: $row#/title}
+      - {when: {$model#/hours: {above: $row#/hours}}, refuse: broke}
+    verb: update
+    collection: job
+    row: $request.path.job_id
+"""
+GUARDED = ("updateJob: {verb: update, collection: job, row: $request.path.job_id, only: [owner]}\n", GUARDS)
+
+
+@pytest.mark.parametrize(
+    ("job", "title", "told"),
+    [
+        ("nowhere", "Bad", ("wrong_state", "never Bad", "")),
+        ("nowhere", "Good", ("not_found", "there is no such job", None)),
+        ("j1", "Good", ("twice", "", "Paint")),
+        ("j1", "j3", ("twice", "", "Paint")),
+        ("j1", "long", ("broke", "", "")),
+    ],
+    ids=["before-any-row", "row-before-guards", "on-the-row", "optional-need-that-does-not-fit", "on-a-need"],
+)
+def test_a_guard_refuses_when_its_condition_holds(
+    tmp_path: Path, job: str, title: str, told: tuple[str, str, Json]
+) -> None:
+    twin = world(tmp_path, GUARDED)
+    twin.make("job", {"id": "long", "title": "Long", "hours": 9, "owner": "ann", "state": "open"})
+    with pytest.raises(Refusal) as caught:
+        ask(twin, "updateJob", job, body={"title": title})
+    assert (caught.value.kind, caught.value.detail, caught.value.data) == told
+
+
+def test_an_operation_whose_guards_do_not_hold_is_done(tmp_path: Path) -> None:
+    assert ask(world(tmp_path, GUARDED), "updateJob", "j1", body={"title": "j1"}).body["title"] == "j1"
+
+
 @effect()
 def shout(step: Step) -> Json:
     """The title, louder; nothing is changed."""

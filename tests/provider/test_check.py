@@ -100,6 +100,20 @@ def test_every_fact_is_found_with_its_place(tmp_path: Path) -> None:
     assert places["provider.yaml", "/assumptions/pay"] == "assumed: nobody is paid"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "part", "about"),
+    [
+        ("{description: Refused., ", "{description: Refused., x-provenance: 'assumed: ours', ", "Answers", "Failure"),
+        ("{name: size, ", "{name: size, x-provenance: 'assumed: ours', ", "Parameters", "listJobs size"),
+    ],
+    ids=["answer", "parameter-of-an-operation"],
+)
+def test_marks_outside_of_schemas_are_told_too(tmp_path: Path, old: str, new: str, part: str, about: str) -> None:
+    provider = load(str(write(tmp_path, edited("openapi.yaml", old, new))))
+    assert [(fact.part, fact.about) for fact in facts(provider) if fact.provenance.note == "ours"] == [(part, about)]
+    assert f"### {part}\n\n| about | why |\n| --- | --- |\n| {about} | ours |\n" in fidelity.fidelity(provider)
+
+
 def test_an_effect_that_refuses_with_an_unknown_kind_and_an_unused_one_are_told(tmp_path: Path) -> None:
     from dataclasses import replace  # noqa: PLC0415 - only here
 

@@ -1,5 +1,6 @@
 """Several APIs in one application: prefixes, the landing page, health; and an API that is only a document."""
 
+import re
 from pathlib import Path
 
 import httpx2
@@ -120,6 +121,22 @@ def test_the_landing_page_names_every_api_and_escapes_what_it_shows(landing: Tes
     assert "Bearer human-alice-token" in page.text, "demo callers are shown, so that one can begin"
 
 
+@pytest.mark.parametrize("route", ["", "/"])
+def test_the_page_of_one_api_has_its_callers_a_call_and_links_that_work(landing: TestClient, route: str) -> None:
+    page = landing.get(f"/uumit/_tasktwin{route}")
+    assert "curl -sS http://testserver/uumit/api/v1/tasks/" in page.text
+    assert "agent_otto" in page.text
+    links = re.findall(r'href="(http[^"]+)"', page.text)
+    assert [landing.get(link).status_code for link in links] == [200] * 9
+
+
+def test_the_page_of_an_api_without_callers_has_no_table_of_them(landing: TestClient) -> None:
+    page = landing.get("/notes/_tasktwin").text
+    assert "<table" not in page
+    assert "curl -sS &#x27;http://testserver/notes/notes?api_key=demo&#x27;" in page, "any credential counts"
+    assert landing.get("/notes/notes?api_key=demo").status_code == 200
+
+
 def test_health_names_every_api(landing: TestClient) -> None:
     told = landing.get("/_tasktwin/health").json()
     assert (told["status"], told["providers"]) == ("ok", ["uumit", "notes"])
@@ -157,6 +174,7 @@ def test_several_apis_are_served_by_the_real_command(notes: Path) -> None:
 
 def test_one_api_is_at_the_root_unless_it_is_mounted() -> None:
     assert TestClient(create_app(UUMIT)).get(TASKS, headers=ALICE).status_code == 200
+    assert TestClient(create_app("uumit")).get(TASKS, headers=ALICE).status_code == 200
     assert TestClient(create_app(UUMIT, mounted=True)).get(f"/uumit{TASKS}", headers=ALICE).status_code == 200
     assert TestClient(create_app(UUMIT, mounted=True)).get(TASKS, headers=ALICE).status_code == 404
 

@@ -67,7 +67,7 @@ def test_head_has_the_headers_of_get_and_no_body(world: World, path: str) -> Non
     assert {**headed.headers, "date": "", "content-length": ""} == {**got.headers, "date": "", "content-length": ""}
 
 
-UNKNOWN = ["", "/", "/nope", "/state/task/x/y", "/..", "/%2e%2e", "/journal.xml", "/health/x", "/snapshots/x"]
+UNKNOWN = ["/nope", "/state/task/x/y", "/..", "/%2e%2e", "/journal.xml", "/health/x", "/snapshots/x"]
 
 
 @pytest.mark.parametrize("path", UNKNOWN)
@@ -100,6 +100,12 @@ WRONG = {
 def test_the_table_of_bodies_has_every_route_that_takes_one() -> None:
     operations = [each for item in DOCUMENT["paths"].values() for each in item.values() if isinstance(each, dict)]
     assert {each["operationId"] for each in operations if "requestBody" in each} == set(BODIED)
+
+
+def test_a_body_without_its_media_type_is_told_what_to_send(world: World) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    problem = assert_problem(world.control.post("/clock", content=b'{"advance": 1}', headers=form), 415)
+    assert problem["detail"].endswith("Send Content-Type: application/json")
 
 
 @pytest.mark.parametrize("target", BODIED.values(), ids=BODIED)

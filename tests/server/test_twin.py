@@ -120,6 +120,8 @@ def test_misuse_is_told() -> None:
         Twin("uumit", seeds="nope")
     with pytest.raises(errors.MisuseError, match="clock mode"):
         Twin("uumit", clock="sundial")
+    with pytest.raises(errors.MisuseError, match="now: 'tomorrow' is not an ISO 8601"):
+        Twin("uumit", now="tomorrow")
     with pytest.raises(errors.MisuseError, match="forward"):
         Twin("uumit").advance(-1)
     with pytest.raises(errors.DataError, match="uumit"):

@@ -2,7 +2,7 @@ import pytest
 
 from tasktwin.errors import MisuseError
 from tasktwin.state import Entry, Journal, redact
-from tasktwin.state.journal import BODY_LIMIT
+from tasktwin.state.journal import BODY_LIMIT, Note
 
 
 def filled(*operations: str, limit: int = 1000) -> Journal:
@@ -125,3 +125,50 @@ def test_secret_headers_lose_their_values_however_they_are_spelled() -> None:
         ("COOKIE", "[redacted]"),
         ("cookie", "[redacted]"),
     )
+
+
+def noted(body: bytes = b"") -> Note:
+    headers = [(b"host", b"caf\xe9"), (b"cookie", b"[redacted]")]
+    return Note(
+        5,
+        "w",
+        "GET",
+        "/tasks",
+        200,
+        "getTask",
+        "ada",
+        "state",
+        0.5,
+        headers,
+        body,
+        "text/plain",
+        [("allow", "GET")],
+        body,
+        (),
+    )
+
+
+def test_a_note_is_read_as_the_entry_that_it_stands_for() -> None:
+    journal = filled("a")
+    journal.note(noted())
+    entry = journal.entries(operation="getTask")[0]
+    assert (entry.number, entry.status, entry.principal, entry.seconds) == (2, 200, "ada", 0.5)
+    assert entry.request_headers == (("host", "café"), ("cookie", "[redacted]"))
+    assert entry.response_headers == (("content-type", "text/plain"), ("allow", "GET"))
+
+
+def test_notes_keep_their_numbers_whenever_they_are_read() -> None:
+    journal = filled("a", limit=3)
+    for expected in ([1, 2], [1, 2, 3], [2, 3, 4]):
+        journal.note(noted())
+        assert numbers(journal.entries()) == expected
+    journal.clear()
+    journal.note(noted())
+    journal.note(noted())
+    assert (numbers(journal.entries()), journal.dropped) == ([5, 6], 0)
+
+
+def test_a_long_body_of_a_note_is_cut() -> None:
+    journal = Journal()
+    journal.note(noted(b"x" * (BODY_LIMIT + 1)))
+    assert [len(each.request_body) <= BODY_LIMIT for each in journal.entries()] == [True]

@@ -2,20 +2,32 @@
 
 A condition is a mapping, all of whose lines must hold, or a list of such mappings, one of which must. A line is
 ``field: wanted`` or ``$expression: wanted``; ``wanted`` is a value, an expression, a list (any of them),
-``{not: wanted}``, ``{set: true|false}`` (is it there and not null) or ``{contains: text}`` (in any case).
+``{not: wanted}``, ``{set: true|false}`` (is it there and not null), ``{contains: text}`` (in any case),
+``{above: value}`` (a larger number, or a later text, such as a time) or ``{fits: JSON Schema}``.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tasktwin.behaviour.expression import Reader, Scope, compile_expression, compile_template, is_expression
+import jsonschema_rs
+
+from tasktwin.behaviour.expression import (
+    Reader,
+    Scope,
+    compile_expression,
+    compile_template,
+    is_constant,
+    is_expression,
+)
 from tasktwin.errors import DataError, Problem
 from tasktwin.state import Row
 from tasktwin.wire import Json
 
 Test: TypeAlias = Callable[[Scope, Row], bool]
 Wanted: TypeAlias = Callable[[Scope, Json], bool]
+
+_COMPOUND = frozenset({list, dict})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +53,15 @@ class Condition:
         for field, read in self.equal:
             if row.get(field) != read(scope):
                 return False
-        return self.applies(scope) and (self.rest is None or self.rest(scope, row))
+        return (not self.guards or self.applies(scope)) and (self.rest is None or self.rest(scope, row))
 
     def selection(self, scope: Scope) -> tuple[tuple[tuple[str, Json], ...], Callable[[Row], bool] | None]:
         """What an index can answer, and the test for the rest. For a condition without alternatives."""
         equal, rest = tuple([(field, read(scope)) for field, read in self.equal]), self.rest
-        if any(value.__class__ in (list, dict) for _, value in equal):  # no index holds these
-            scalars = tuple(line for line in equal if line[1].__class__ not in (list, dict))
-            return scalars, lambda row: self.holds(scope, row)
+        for _, value in equal:
+            if value.__class__ in _COMPOUND:  # no index holds these
+                scalars = tuple([line for line in equal if line[1].__class__ not in _COMPOUND])
+                return scalars, lambda row: self.holds(scope, row)
         return equal, None if rest is None else lambda row: rest(scope, row)
 
     def applies(self, scope: Scope) -> bool:
@@ -101,10 +114,14 @@ def _line(left: str, wanted: Wanted, names: frozenset[str]) -> Test:
 
 def _wanted(spec: Json, names: frozenset[str]) -> Wanted:
     if isinstance(spec, list):
+        if all(map(is_constant, spec)):
+            return lambda _scope, value: value in spec
         choices = [_wanted(each, names) for each in spec]
         return lambda scope, value: any(choice(scope, value) for choice in choices)
     if isinstance(spec, dict):
         return _operator(spec, names)
+    if is_constant(spec):
+        return lambda _scope, value: bool(value == spec)
     read = compile_template(spec, names)
     return lambda scope, value: bool(value == read(scope))
 
@@ -119,9 +136,33 @@ def _operator(spec: dict[str, Json], names: frozenset[str]) -> Wanted:
         case {"contains": inner, **rest} if not rest:
             read = compile_template(inner, names)
             return lambda scope, value: contains(value, read(scope))
-    raise DataError(
-        Problem(f"{spec!r} is no condition", hint="Use a value, a list, {not: …}, {set: true} or {contains: …}.")
-    )
+        case {"above": inner, **rest} if not rest:
+            read = compile_template(inner, names)
+            return lambda scope, value: above(value, read(scope))
+        case {"fits": inner, **rest} if not rest:
+            return _fitting(inner)
+    hint = "Use a value, a list, {not: …}, {set: true}, {contains: …}, {above: …} or {fits: …}."
+    raise DataError(Problem(f"{spec!r} is no condition", hint=hint))
+
+
+def _fitting(schema: Json) -> Wanted:
+    try:
+        validator = jsonschema_rs.Draft202012Validator(schema, retriever=_never_fetch)
+    except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
+        raise DataError(Problem(f"{schema!r} is no JSON Schema: {error}".partition("\n")[0])) from None
+    return lambda _scope, value: validator.is_valid(value)
+
+
+def _never_fetch(address: str) -> Json:
+    raise ValueError(f"{address} is elsewhere, and nothing is fetched")
+
+
+def above(value: Json, other: Json) -> bool:
+    """Whether a number is larger, or a text later, than another. Nothing else is above anything."""
+    if isinstance(value, str) and isinstance(other, str):
+        return value > other
+    numbers = isinstance(value, (int, float)) and isinstance(other, (int, float))
+    return numbers and value > other
 
 
 def contains(value: Json, part: Json) -> bool:

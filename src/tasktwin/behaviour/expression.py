@@ -4,6 +4,8 @@
 are those of OpenAPI 3.1 §4.8.20.4. Further roots name what the twin knows: ``$principal``, ``$row``, ``$page``, ``$error``,
 ``$now`` (ISO 8601, ``$now.unix`` in seconds), ``$n`` (a seed's row number) and each row that an operation needs, by
 its name. Inside a longer string an expression stands in braces: ``"Task {$row#/id}"``. What is not there is ``None``.
+``{$map: expression, to: {value: result}, else: result}`` chooses, ``{$given: {…}}`` leaves out members that are ``None``,
+``{$first: […]}`` is the first that is not.
 """
 
 import re
@@ -47,6 +49,11 @@ def is_expression(value: Json) -> bool:
     return isinstance(value, str) and value.startswith("$")
 
 
+def is_constant(value: Json) -> bool:
+    """Whether this is a scalar that stands for itself."""
+    return "$" not in value if isinstance(value, str) else not isinstance(value, (dict, list))
+
+
 def compile_expression(text: str, names: frozenset[str] = frozenset()) -> Reader:
     """Compile one expression. ``names`` are further roots. Raises ``DataError`` on an unknown root or bad syntax."""
     found = _EXPRESSION.fullmatch(text)
@@ -73,12 +80,29 @@ def compile_template(value: Json, names: frozenset[str] = frozenset()) -> Reader
     if isinstance(value, Mapping):
         if "$map" in value:
             return _mapped(value, names)
-        members = [(key, _inner(key, inner, names)) for key, inner in value.items()]
-        return lambda scope: {key: read(scope) for key, read in members}
+        if "$given" in value:
+            return _given(value, names)
+        if "$first" in value:
+            return _first(value, names)
+        return _members(value, names)
     if isinstance(value, list):
         items = [_inner(str(index), inner, names) for index, inner in enumerate(value)]
         return lambda scope: [read(scope) for read in items]
     return lambda _scope: value
+
+
+def _members(value: Mapping[str, Json], names: frozenset[str]) -> Reader:
+    """An object: what is constant is written once, what is not is read each time."""
+    blank = {key: inner if is_constant(inner) else None for key, inner in value.items()}
+    moving = [(key, _inner(key, inner, names)) for key, inner in value.items() if not is_constant(inner)]
+
+    def read(scope: Scope) -> Json:
+        made = blank.copy()
+        for key, part in moving:
+            made[key] = part(scope)
+        return made
+
+    return read
 
 
 def _mapped(value: Mapping[str, Json], names: frozenset[str]) -> Reader:
@@ -89,6 +113,20 @@ def _mapped(value: Mapping[str, Json], names: frozenset[str]) -> Reader:
     results = {str(key): _inner(f"to/{key}", each, names) for key, each in table.items()}
     otherwise = _inner("else", value.get("else"), names)
     return lambda scope: results.get(_key(read(scope)), otherwise)(scope)
+
+
+def _given(value: Mapping[str, Json], names: frozenset[str]) -> Reader:
+    if len(value) != 1 or not isinstance(value["$given"], Mapping):
+        raise DataError(Problem("an object without its nulls is {$given: {name: value, …}}"))
+    members = [(key, _inner(f"$given/{key}", inner, names)) for key, inner in value["$given"].items()]
+    return lambda scope: {key: each for key, read in members if (each := read(scope)) is not None}
+
+
+def _first(value: Mapping[str, Json], names: frozenset[str]) -> Reader:
+    if len(value) != 1 or not isinstance(value["$first"], list):
+        raise DataError(Problem("the first value that is there is {$first: [value, …]}"))
+    reads = [_inner(f"$first/{index}", each, names) for index, each in enumerate(value["$first"])]
+    return lambda scope: next((each for read in reads if (each := read(scope)) is not None), None)
 
 
 def _key(value: Json) -> str:
@@ -151,6 +189,8 @@ def _rooted(root: str, steps: tuple[str, ...]) -> Reader:
 
 def _parted(root: str, name: str, steps: tuple[str, ...]) -> Reader:
     key = name.lower() if root == "request.header" else name
+    if not steps:
+        return lambda scope: (scope.get(root) or {}).get(key)
     return lambda scope: look_up((scope.get(root) or {}).get(key), steps)
 
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 Effect: TypeAlias = "Callable[[Step], Json]"
 """What a transition does beyond changing state. Raises ``Refusal``; its result is the answer of a ``compute`` verb."""
 
-Verb: TypeAlias = Literal["create", "read", "list", "update", "delete", "move", "compute", "rpc", "document", "example"]
+Verb: TypeAlias = Literal[
+    "create", "read", "list", "update", "delete", "move", "compute", "upload", "rpc", "document", "example"
+]
 
 ENGINE_KINDS: Mapping[str, tuple[int, str]] = {
     "malformed": (400, "the body could not be read"),
@@ -36,6 +38,8 @@ ENGINE_KINDS: Mapping[str, tuple[int, str]] = {
     "conflict": (409, "the resource is in another state"),
     "key_reused": (422, "the idempotency key was used for another request"),
     "throttled": (429, "too many requests"),
+    "upload_invalid": (400, "the form lacks something, or its file is too large"),
+    "upload_refused": (403, "the form is not signed, was changed, or is too old"),
     "not_modelled": (501, "the twin does not model this"),
 }
 """The kinds of refusal that the engine itself raises, each with its status and meaning where the data is silent."""
@@ -99,7 +103,10 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A row that an operation cannot do without. It enters the scope under ``name``; else a refusal ``refuse``."""
+    """A row that an operation cannot do without. It enters the scope under ``name``; else a refusal ``refuse``.
+
+    An ``optional`` one that is not there, or does not fit, is ``None`` in the scope.
+    """
 
     name: str
     collection: Collection
@@ -109,6 +116,22 @@ class Need:
     only: tuple[str, ...]
     missing: str
     refuse: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A rule of an operation: when ``when`` holds it is refused with ``kind``, ``detail`` and ``data``."""
+
+    when: Condition
+    kind: str
+    detail: Reader
+    data: Reader
+
+    def check(self, scope: Scope, row: Row) -> None:
+        """Raises ``Refusal`` when the condition holds."""
+        if self.when.holds(scope, row):
+            raise Refusal(self.kind, str(self.detail(scope)), data=self.data(scope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +217,9 @@ class Binding:
     row: Reader | None = None
     where: Condition = ALWAYS
     first: str = ""
+    first_guards: tuple[Guard, ...] = ()
     needs: tuple[Need, ...] = ()
+    guards: tuple[Guard, ...] = ()
     only: tuple[str, ...] = ()
     forbidden: str = "forbidden"
     filters: tuple[Filter, ...] = ()
@@ -354,6 +379,18 @@ class Idempotency:
 
 
 @dataclass(frozen=True, slots=True)
+class Storage:
+    """Where uploaded objects are kept. A form to upload one is good for ``lasts`` seconds.
+
+    The rows of ``collection`` have the fields ``size``, ``content_type`` and ``content``.
+    """
+
+    bucket: str
+    collection: str
+    lasts: int
+
+
+@dataclass(frozen=True, slots=True)
 class DemoPrincipal:
     """A caller that the seeds know: the headers to send, and a word about who it is."""
 
@@ -386,6 +423,7 @@ class Rules:
     includes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     redirect_slash: bool = False
     settings: Mapping[str, Json] = field(default_factory=dict)
+    storage: Storage | None = None
 
     @cached_property
     def scopes(self) -> dict[tuple[str, str], frozenset[str]]:

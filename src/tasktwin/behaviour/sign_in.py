@@ -16,7 +16,13 @@ Credentials = Callable[[str], str | None]
 """A security scheme's name, or ``body:FIELD``, to the credential that the request carries there."""
 
 
-def identify(world: World, operation: Operation, credentials: Credentials) -> dict[str, Json] | None:
+Carried = tuple[tuple[bytes, bytes], ...]
+"""The raw header lines that alone decide who calls; none when more than headers may decide."""
+
+
+def identify(
+    world: World, operation: Operation, credentials: Credentials, carried: Carried = ()
+) -> dict[str, Json] | None:
     """The caller, as the fields that the channel's data name; ``None`` for an anonymous one.
 
     Raises ``Refusal``: ``not_authenticated`` when nothing usable was sent, or what a failed look-up names.
@@ -24,9 +30,12 @@ def identify(world: World, operation: Operation, credentials: Credentials) -> di
     """
     if not operation.security:
         return None
+    known = world.callers.get(carried) if carried else None
+    if known is not None and known.stamps == _stamps(world, known.channel):
+        return _admit(known, _scopes(world, known.channel, operation))
     for channel in world.rules.channels:
         if _given(channel.looks[0], credentials)[0] is not None:
-            return _enter(world, channel, operation, credentials)
+            return _enter(world, channel, operation, credentials, carried)
     if () in operation.security:
         return None
     if not world.rules.channels and _complete(operation, credentials):
@@ -34,20 +43,35 @@ def identify(world: World, operation: Operation, credentials: Credentials) -> di
     raise Refusal("not_authenticated", _wanted(operation))
 
 
-def _enter(world: World, channel: Channel, operation: Operation, credentials: Credentials) -> dict[str, Json]:
+def _enter(
+    world: World, channel: Channel, operation: Operation, credentials: Credentials, carried: Carried
+) -> dict[str, Json]:
+    scopes = _scopes(world, channel, operation)
+    if not channel.steady:
+        return _admit(_look_up(world, channel, credentials), scopes)
+    return _admit(_recognise(world, channel, credentials, carried), scopes)
+
+
+def _scopes(world: World, channel: Channel, operation: Operation) -> frozenset[str]:
     scopes = world.rules.scopes.get((channel.name, operation.id))
     if scopes is None:
         raise Refusal("not_authenticated", f"this operation does not take the {channel.name} channel")
-    caller = _recognise(world, channel, credentials) if channel.steady else _look_up(world, channel, credentials)
+    return scopes
+
+
+def _admit(caller: Caller, scopes: frozenset[str]) -> dict[str, Json]:
     if not scopes <= caller.scopes:
         lacking = " ".join(sorted(scopes - caller.scopes))
         raise Refusal("forbidden", f"the credential lacks the scope {lacking}", data=lacking)
     return caller.principal
 
 
-def _recognise(world: World, channel: Channel, credentials: Credentials) -> Caller:
+def _recognise(world: World, channel: Channel, credentials: Credentials, carried: Carried) -> Caller:
     """Look the caller up, unless the same credentials were looked up before and the rows are still the same."""
-    key = (channel.name, *[_given(look, credentials)[0] or "" for look in channel.looks])
+    key: tuple[object, ...] = carried or (
+        channel.name,
+        *[_given(look, credentials)[0] or "" for look in channel.looks],
+    )
     known = world.callers.get(key)
     if known is not None and known.stamps == _stamps(world, channel):
         return known
@@ -63,7 +87,7 @@ def _look_up(world: World, channel: Channel, credentials: Credentials) -> Caller
         scope[look.name] = _look(world, look, scope, credentials)
     principal: dict[str, Json] = channel.principal(scope)
     principal["channel"] = channel.name
-    return Caller(_stamps(world, channel), principal, frozenset(_held(world, principal)))
+    return Caller(channel, _stamps(world, channel), principal, frozenset(_held(world, principal)))
 
 
 def _stamps(world: World, channel: Channel) -> tuple[int, ...]:

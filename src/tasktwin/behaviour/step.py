@@ -42,6 +42,10 @@ class Step:
         """The world's time as the provider writes it."""
         return format_instant(self.scope["now"], self.world.rules.precision)
 
+    def later(self, seconds: int) -> str:
+        """A time after now; such texts compare like the times that they name."""
+        return format_instant(self.scope["now"] + seconds * 1_000_000, self.world.rules.precision)
+
     def needed(self, name: str) -> Row:
         """A row that the operation's ``needs`` found."""
         row: Row = self.scope[name]
@@ -70,6 +74,11 @@ class Step:
     def change(self, collection: str, row: Row, **fields: Json) -> Row:
         """Change a row that is not this step's own."""
         return self.world.change(collection, row, **fields)
+
+    def put(self, collection: str, key: str, **fields: Json) -> Row:
+        """Change the row of this identifier, or make it."""
+        name, row = self.world.rules.collections[collection].id_field, self.read(collection, key)
+        return self.change(collection, row, **fields) if row else self.add(collection, **{name: key}, **fields)
 
     def new_id(self) -> str:
         """An identifier for what has no row of its own."""

@@ -10,6 +10,7 @@ from tasktwin.behaviour.condition import contains
 from tasktwin.behaviour.expression import Scope
 from tasktwin.behaviour.rules import Binding, Collection, Join, Need, Unique
 from tasktwin.behaviour.step import Step
+from tasktwin.behaviour.storage import upload
 from tasktwin.behaviour.world import World
 from tasktwin.contract import Operation
 from tasktwin.errors import Refusal
@@ -32,7 +33,7 @@ class Call:
     unreadable: str = ""
     late: Refusal | None = None
     url: Callable[[], str] = str
-    admitted: Mapping[str, Row] = field(default_factory=dict)
+    admitted: Mapping[str, Row | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -60,10 +61,14 @@ def act(world: World, binding: Binding, call: Call) -> Outcome:
     told: dict[str, Json] = {}
     scope["told"] = told
     scope.update(call.admitted)
+    for guard in binding.first_guards:
+        guard.check(scope, {})
     if binding.first:
         world.rules.effects[binding.first](_step(world, binding, scope, {}))
     for need in binding.needs:
         scope[need.name] = needed(world, scope, need)
+    if binding.row is None:
+        _guard(binding, scope, {})
     body = VERBS[binding.verb](world, binding, scope)
     if "answer" in told:
         name, row = told["answer"]
@@ -107,23 +112,27 @@ def _public(row: Row, private: frozenset[str]) -> Row:
     return {name: value for name, value in row.items() if name not in private} if private else row
 
 
-def admit(world: World, operation: Operation, principal: dict[str, Json], path: Mapping[str, Json]) -> dict[str, Row]:
+def admit(
+    world: World, operation: Operation, principal: dict[str, Json], path: Mapping[str, Json]
+) -> dict[str, Row | None]:
     """The rows that every signed-in caller must be let in by, such as a project and its membership. Raises ``Refusal``.
 
     They are asked for only by operations whose path has a parameter.
     """
     scope = {**world.scope(), "principal": principal, "request.path": path}
-    found: dict[str, Row] = {}
+    found: dict[str, Row | None] = {}
     if "{" in operation.path:
         for need in world.rules.admission:
             found[need.name] = scope[need.name] = needed(world, scope, need)
     return found
 
 
-def needed(world: World, scope: Scope, need: Need) -> Row:
-    """The row that a need asks for. Raises ``Refusal``."""
+def needed(world: World, scope: Scope, need: Need) -> Row | None:
+    """The row that a need asks for; ``None`` only where it is optional. Raises ``Refusal``."""
     row = world.store.get(need.collection.name, str(need.id(scope)))
     if row is None or not need.collection.visible.holds(scope, row) or not need.where.holds(scope, row):
+        if need.optional:
+            return None
         raise Refusal(need.missing, f"there is no such {need.name}")
     if not world.plays(scope, need.collection, row, need.only):
         raise Refusal("forbidden", f"only {' or '.join(need.only)} may do this")
@@ -149,7 +158,15 @@ def _row(world: World, binding: Binding, scope: Scope) -> Row:
         raise Refusal(binding.forbidden, f"only {' or '.join(binding.only)} may do this")
     if scope["late"]:
         raise scope["late"]
+    _guard(binding, scope, row)
     return row
+
+
+def _guard(binding: Binding, scope: Scope, row: Row) -> None:
+    if binding.guards:
+        seen = {**scope, "row": row}
+        for guard in binding.guards:
+            guard.check(seen, row)
 
 
 def _accepted(binding: Binding, scope: Scope) -> dict[str, Json]:
@@ -269,7 +286,10 @@ def _query(world: World, binding: Binding, scope: Scope) -> Query | None:
 
 
 def _among(name: str, wanted: list[Json]) -> Keep:
-    return lambda row: row.get(name) in wanted
+    if not all(isinstance(each, str) for each in wanted):
+        return lambda row: row.get(name) in wanted
+    texts = frozenset(wanted)
+    return lambda row: isinstance(row.get(name), str) and row[name] in texts
 
 
 def _search(binding: Binding, scope: Scope) -> list[Keep]:
@@ -309,6 +329,10 @@ def _compute(world: World, binding: Binding, scope: Scope) -> Json:
     return binding.answer({**scope, "row": row, "response.body": body}) if binding.answer else body
 
 
+def _upload(world: World, binding: Binding, scope: Scope) -> Json:
+    upload(_step(world, binding, scope, {}))
+
+
 def _document(world: World, _binding: Binding, _scope: Scope) -> Json:
     return world.rules.contract.document
 
@@ -321,5 +345,6 @@ VERBS: dict[str, Callable[[World, Binding, Scope], Json]] = {
     "delete": _delete,
     "move": _move,
     "compute": _compute,
+    "upload": _upload,
     "document": _document,
 }

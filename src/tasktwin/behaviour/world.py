@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from tasktwin.behaviour.condition import Condition
 from tasktwin.behaviour.expression import Scope
 from tasktwin.behaviour.lifecycle import NEW, Transition
-from tasktwin.behaviour.rules import Collection, Rules
+from tasktwin.behaviour.rules import Channel, Collection, Rules
 from tasktwin.behaviour.step import Step
 from tasktwin.errors import MisuseError, Refusal
 from tasktwin.state import (
@@ -48,8 +48,9 @@ class Fired:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a credential is, as long as the rows that say so are the same (``stamps``)."""
+    """Who a credential is, as long as the rows that say so are the same (``stamps``), and by which channel."""
 
+    channel: Channel
     stamps: tuple[int, ...]
     principal: dict[str, Json]
     scopes: frozenset[str]
@@ -94,7 +95,7 @@ class World:
         self.journal.reset()
         self.answered: Counter[tuple[str, int]] = Counter()
         self.taken: Counter[tuple[str, str]] = Counter()
-        self.callers: dict[tuple[str, ...], Caller] = {}
+        self.callers: dict[tuple[object, ...], Caller] = {}
         self.counted: dict[tuple[str, str], tuple[int, int]] = {}
         self._passed: list[tuple[str, str]] = []
 
@@ -189,7 +190,7 @@ class World:
         if where.alternatives:
             query = self.select(collection, where, scope, {})
             return self.store.first(query._replace(order=order, descending=descending)) if query else None
-        if not where.applies(scope):
+        if where.guards and not where.applies(scope):
             return None
         equal, keep = where.selection(scope)
         return self.store.first(Query(collection, equal, order, descending, keep))

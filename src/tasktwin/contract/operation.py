@@ -20,6 +20,8 @@ Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 Requirement: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 """Schemes that must all be given, each with its scopes. ``()`` lets everybody in."""
 
+_SAYS_NOTHING = frozenset({"title", "description", "example", "examples", "deprecated"})
+
 
 @dataclass(slots=True)
 class Reading:
@@ -86,6 +88,13 @@ class Operation:
     resolved: Callable[[Json], dict[str, Json]] = field(repr=False)
     uncovered: str
     reference: Reference = field(repr=False)
+    texts: frozenset[str] | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Find out whether a request is nothing but texts in its path, so that there is nothing to check."""
+        free = all(each.where == "path" and _is_text_of_any_kind(each, self.resolved) for each in self.declared)
+        trivial = free and self.body is None and not self.uncovered
+        self.texts = frozenset(each.name for each in self.declared) if trivial else None
 
     @property
     def body_required(self) -> bool:
@@ -112,6 +121,9 @@ class Operation:
         for the first JSON media type.
         """
         reading = Reading({}, {}, {}, {})
+        if self.texts is not None and path_values.keys() == self.texts and "".join(path_values.values()).isascii():
+            reading.path = dict(path_values)
+            return reading
         if self.parameters is not None:
             reading.violations = _read_parameters(self.parameters, reading, path_values, query, headers)
         if self.body is not None:
@@ -228,3 +240,12 @@ def _read_body(plan: Body, reading: Reading, headers: Headers, body: bytes) -> t
     except Unreadable as error:
         return (Violation("body", "", error.keyword, str(error)),)
     return medium.check(reading.body, "body")
+
+
+def _is_text_of_any_kind(declared: Declared, resolved: Callable[[Json], dict[str, Json]]) -> bool:
+    """Whether a parameter takes every text as it stands."""
+    schema = declared.node.get("schema")
+    if not isinstance(schema, dict) or "style" in declared.node or "explode" in declared.node:
+        return False
+    words = {word for word in resolved(schema) if not word.startswith("x-")} | (set(schema) - {"$ref"})
+    return words - _SAYS_NOTHING == {"type"} and resolved(schema)["type"] == "string"

@@ -107,6 +107,32 @@ class Router(Generic[T]):
         wins, static segments before templated ones. HEAD falls back to GET. If no template has the method, the
         methods of all that match are allowed.
         """
+        found = None if "%" in path or not path.isascii() else self._straight(method, path)
+        return found or self._search(method, path)
+
+    def _straight(self, method: str, path: str) -> Match[T] | None:
+        """The match at the end of the most static way, if that way leads to one: nothing else can come before it."""
+        node = self._root
+        values: list[str] = []
+        segments = path.split("/")
+        slashed = not segments[-1]
+        if segments[0] or len(segments) < 3:
+            return None
+        for segment in segments[1:-1] if slashed else segments[1:]:
+            child = node.static.get(segment)
+            if child is None:
+                child = node.single
+                if child is None or node.partial or not segment:
+                    return None
+                values.append(segment)
+            node = child
+        leaf = node.slashed if slashed else node.leaf
+        operation = leaf.operations.get(method) if leaf is not None else None
+        if leaf is None or operation is None:
+            return None
+        return Match(operation, dict(zip(leaf.names, values, strict=True)))
+
+    def _search(self, method: str, path: str) -> Match[T] | NoPath | NoMethod:
         segments, slashed = _split(path)
         decoded = [_decoded(segment) for segment in segments] if "%" in path or not path.isascii() else segments
         found = _walk(self._root, decoded)

@@ -7,6 +7,7 @@ them: a list of ``Told``, a mapping for the fields of a serializer, a list of th
 
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def wrong(text: str, code: str = "invalid") -> Wrong:
     return Wrong([Told(text, code)])
 
 
-class Kind:
+class Kind(ABC):
     """What a field reads.
 
     ``blank`` says whether ``""`` is a value; if not, a form's blank field is as good as none. ``missing`` is what a
@@ -63,9 +64,9 @@ class Kind:
     blank_is_null: ClassVar[bool] = False
     lack: ClassVar[str] = "This field is required."
 
+    @abstractmethod
     def read(self, given: Json) -> Json:
         """The value that ``given`` stands for. Raises ``Wrong``."""
-        raise NotImplementedError
 
     def pick(self, form: Form, place: "Field") -> Json:
         """What a form has for the field, ``ABSENT`` for nothing."""

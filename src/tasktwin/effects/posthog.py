@@ -7,7 +7,6 @@ from tasktwin.behaviour.step import Step, effect, predicate
 from tasktwin.effects.posthog_files import *  # noqa: F403 - all effects are offered from here
 from tasktwin.effects.posthog_log import *  # noqa: F403 - likewise
 from tasktwin.effects.posthog_runs import *  # noqa: F403 - likewise
-from tasktwin.effects.posthog_runs import invalid, later
 from tasktwin.state import Query, Row
 from tasktwin.wire import Json
 
@@ -19,10 +18,9 @@ LONGEST_NUMBER = 18
 CAPITALS = 3
 
 
-@effect("invalid")
+@effect()
 def fill_task(step: Step) -> None:
     """A new task gets its number, its slug, and a title if only a description was given."""
-    _check_links(step)
     body, row, project = step.body, step.row, step.needed("project")
     title, description = row["title"] or "", row["description"] or ""
     given = bool(title.strip())
@@ -48,43 +46,14 @@ def fill_task(step: Step) -> None:
         step.change("signal_report", report, task_id=row["id"])
 
 
-@effect("invalid")
+@effect()
 def change_task(step: Step) -> None:
     """Origin and report stay as they are; a title that is sent counts as set by hand; archiving is stamped (TEST)."""
-    _check_links(step)
     body, before = step.body, step.before or {}
     by_hand = body.get("title_manually_set", "title" in body or before["title_manually_set"])
     stamp = (before["archived_at"] or step.now) if step.row["archived"] else None
     kept = {name: before[name] for name in ("origin_product", "signal_report")}
     step.set(**kept, title_manually_set=by_hand, archived_at=stamp)
-
-
-def _check_links(step: Step) -> None:
-    """What a task points at must exist and belong to the project or the caller (SER-OLD)."""
-    body, project, user = step.body, step.needed("project")["id"], step.principal["user_id"]
-    team = _linked(step, "github_integration", "integration", "github")
-    if team and team["project_id"] != project:
-        raise invalid("Integration must belong to the same team", "github_integration")
-    own = _linked(step, "github_user_integration", "integration", "github_user")
-    if own and own["user_id"] != user:
-        raise invalid("User integration must belong to the authenticated user", "github_user_integration")
-    report = _linked(step, "signal_report", "signal_report")
-    if report and report["project_id"] != project:
-        raise invalid("Signal report must belong to the same team", "signal_report")
-    is_report = body.get("origin_product") == "signal_report"
-    if body.get("signal_report_task_relationship") and not (report and is_report):
-        lacking = "origin_product signal_report when set." if report else "signal_report when set."
-        raise invalid(f"Requires {lacking}", "signal_report_task_relationship")
-    if is_report and own:
-        raise invalid("Signal report tasks use the team GitHub integration.", "github_user_integration")
-
-
-def _linked(step: Step, field: str, collection: str, kind: str = "") -> Row | None:
-    value = step.body.get(field)
-    row = step.read(collection, str(value))
-    if value is not None and (row is None or (kind and row["kind"] != kind)):
-        raise invalid(f'Invalid pk "{value}" - object does not exist.', field, "does_not_exist")
-    return row
 
 
 def _prefix(name: str) -> str:
@@ -132,14 +101,6 @@ def has_status(step: Step, row: Row, value: str) -> bool:
     return any(run["status"] == value for run in step.world.store.find(latest, 0, 1))
 
 
-@predicate
-def is_among(step: Step, row: Row, value: list[str]) -> bool:
-    """One of many ids; they are made a set once for each request."""
-    if "among" not in step.scope:
-        step.scope["among"] = frozenset(value)
-    return row["id"] in step.scope["among"]
-
-
 @effect()
 def repositories(step: Step) -> Json:
     """Each repository of a visible task once, sorted."""
@@ -155,21 +116,13 @@ def repositories(step: Step) -> Json:
 # ── presence ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@effect("device_not_found")
+@effect()
 def set_presence(step: Step) -> None:
     """The device counts as showing the task, for a minute more."""
     device, user, task = step.body["device_id"], step.principal["user_id"], step.row
-    token = step.read("push_token", device)
-    if token is None or token["user_id"] != user:
-        step.refuse("device_not_found")
     key = f"{task['id']}:{device}"
-    times = {"expires_at": later(step, PRESENT), "last_seen_at": step.now}
-    row = step.read("presence", key)
-    if row:
-        step.change("presence", row, **times)
-    else:
-        owner = {"project_id": task["project_id"], "task_id": task["id"], "device_id": device, "user_id": user}
-        step.add("presence", id=key, **owner, **times)
+    owner = {"project_id": task["project_id"], "task_id": task["id"], "device_id": device, "user_id": user}
+    step.put("presence", key, **owner, expires_at=step.later(PRESENT), last_seen_at=step.now)
 
 
 @effect()

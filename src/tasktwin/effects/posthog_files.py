@@ -1,32 +1,23 @@
-"""The files of PostHog's tasks and runs: forms to upload them, the storage that takes them, and their manifests.
+"""The files of PostHog's tasks and runs: forms to upload them, and the manifests that list them."""
 
-The storage is the twin's own. A form is checked as S3 checks it: its policy is signed, so nothing needs remembering.
-"""
-
-import hmac
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from binascii import Error as Base64Error
-from hashlib import md5, sha256
-from typing import NoReturn
 from urllib.parse import quote
-from xml.sax.saxutils import escape
 
 from tasktwin.behaviour.step import Step, effect
+from tasktwin.behaviour.storage import content_of, find_object, keep, make_form, sign, storage_of
 from tasktwin.effects.posthog_log import chain
-from tasktwin.effects.posthog_runs import DAY, invalid, later
+from tasktwin.effects.posthog_runs import DAY, invalid
 from tasktwin.errors import Refusal
 from tasktwin.state import Row
-from tasktwin.wire import Json, dumps, loads
+from tasktwin.wire import Json
 
-HOUR = 3600
-BUCKET = "posthog"
 MEGABYTE = 1_048_576
 MOST, MOST_PDF = 30, 10
 OVERHEAD = 65_536
-"""Bytes that the form around a file may take (STAGED)."""
+"""Bytes that the form around a file may take (API)."""
 
 OCTETS = "application/octet-stream"
-FIELDS = ("key", "policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature")
 
 
 def _excess(artifact: Json, size: int) -> str:
@@ -88,7 +79,7 @@ def _base_name(name: str) -> str:
 
 
 def _storage(step: Step) -> str:
-    return f"{step.scope['request.url']().partition('/api/projects/')[0]}/storage/{BUCKET}"
+    return f"{step.scope['request.url']().partition('/api/projects/')[0]}/storage/{storage_of(step).bucket}"
 
 
 @effect()
@@ -109,83 +100,9 @@ def _prepared(step: Step, asked: Json, place: str) -> Json:
     key, name = step.new_id().replace("-", ""), _base_name(asked["name"])
     path = place.format(id=key, name=name)
     told = {"id": key, "name": name, "type": asked["type"], "source": asked.get("source", ""), "size": asked["size"]}
-    form = {"url": _storage(step), "fields": _form(step, path, asked["size"] + OVERHEAD)}
-    more = {"storage_path": path, "expires_in": HOUR, "presigned_post": form}
+    form = make_form(step, _storage(step), path, asked["size"] + OVERHEAD)
+    more = {"storage_path": path, "expires_in": storage_of(step).lasts, "presigned_post": form}
     return {**told, "content_type": asked.get("content_type", ""), **more}
-
-
-def _form(step: Step, key: str, most: int) -> dict[str, str]:
-    day = step.now[:10].replace("-", "")
-    rest = {
-        "key": key,
-        "x-amz-algorithm": "AWS4-HMAC-SHA256",
-        "x-amz-credential": f"twin/{day}/us-east-1/s3/aws4_request",
-        "x-amz-date": f"{day}T{step.now[11:19].replace(':', '')}Z",
-    }
-    conditions: list[Json] = [{"bucket": BUCKET}, ["content-length-range", 0, most], *({k: v} for k, v in rest.items())]
-    policy = b64encode(dumps({"expiration": later(step, HOUR), "conditions": conditions})).decode()
-    return {**rest, "policy": policy, "x-amz-signature": _signature(step, policy)}
-
-
-def _signature(step: Step, policy: str) -> str:
-    return hmac.new(f"twin:{step.world.beginning.seed}".encode(), policy.encode(), sha256).hexdigest()
-
-
-# ── the storage ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@effect("upload_invalid", "upload_refused", "bucket_not_found")
-def upload_object(step: Step) -> None:
-    """A file arrives with its form: signed by this twin, unchanged, in time, and no larger than announced."""
-    body = step.body
-    if step.scope["request.path"]["bucket"] != BUCKET:
-        _turn_away("bucket_not_found", "NoSuchBucket", "The specified bucket does not exist")
-    for name in FIELDS:
-        if not body.get(name):
-            words = f"Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
-            _turn_away("upload_refused" if name != "key" else "upload_invalid", "InvalidArgument", words)
-    content = body.get("file")
-    if content is None:
-        _turn_away("upload_invalid", "InvalidArgument", "POST requires exactly one file upload per request.")
-    _check_policy(step, len(content))
-    etag = md5(content, usedforsecurity=False).hexdigest()
-    _store(step, body["key"], content, "binary/octet-stream")
-    address = f"{step.scope['request.url']().partition('?')[0]}/{quote(body['key'])}"
-    step.answer_with(ETag=f'"{etag}"', Location=address)
-
-
-def _check_policy(step: Step, size: int) -> None:
-    body = step.body
-    if not hmac.compare_digest(_signature(step, body["policy"]).encode(), body["x-amz-signature"].encode()):
-        words = "The request signature we calculated does not match the signature you provided. Check your key and signing method."
-        _turn_away("upload_refused", "SignatureDoesNotMatch", words)
-    policy = loads(b64decode(body["policy"]))
-    if policy["expiration"] <= step.now:
-        _turn_away("upload_refused", "AccessDenied", "Invalid according to Policy: Policy expired.")
-    for condition in policy["conditions"]:
-        if isinstance(condition, list):
-            if size > condition[2]:
-                _turn_away("upload_invalid", "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
-        else:
-            [(name, wanted)] = condition.items()
-            if name != "bucket" and body[name] != wanted:
-                words = f'Invalid according to Policy: Policy Condition failed: ["eq", "${name}", "{wanted}"]'
-                _turn_away("upload_refused", "AccessDenied", words)
-
-
-def _turn_away(kind: str, code: str, words: str) -> NoReturn:
-    raise Refusal(kind, escape(words), data=code)
-
-
-def _store(step: Step, key: str, content: bytes, kind: str) -> Row:
-    """Keep an object, as text because rows are JSON."""
-    fields = {"size": len(content), "content_type": kind, "content": b64encode(content).decode()}
-    return _put(step, "object", key, **fields)
-
-
-def _put(step: Step, collection: str, key: str, **fields: Json) -> Row:
-    row = step.read(collection, key)
-    return step.change(collection, row, **fields) if row else step.add(collection, id=key, **fields)
 
 
 # ── manifests ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -203,7 +120,7 @@ def finalize_staged(step: Step) -> Json:
             step.refuse("refused", "Artifact storage path is invalid for this task")
         found.append(_uploaded(step, asked))
     for artifact in found:
-        _put(step, "staged", f"{task}:{artifact['id']}", artifact=artifact, expires_at=later(step, DAY))
+        step.put("staged", f"{task}:{artifact['id']}", artifact=artifact, expires_at=step.later(DAY))
     return {"artifacts": found}
 
 
@@ -224,7 +141,7 @@ def finalize_attached(step: Step) -> Json:
 
 
 def _uploaded(step: Step, asked: Json) -> Json:
-    stored = step.read("object", asked["storage_path"])
+    stored = find_object(step, asked["storage_path"])
     if stored is None:
         step.refuse("refused", "Artifact upload not found in object storage")
     if words := _excess(asked, stored["size"]):
@@ -245,7 +162,7 @@ def add_artifacts(step: Step) -> Json:
     for asked in step.body["artifacts"]:
         content, key = _content(asked) or b"", step.new_id().replace("-", "")
         path = f"{_run_folder(step)}/{key[:8]}_{_base_name(asked['name'])}"
-        stored = _store(step, path, content, asked.get("content_type") or OCTETS)
+        stored = keep(step, path, content, asked.get("content_type") or OCTETS)
         manifest.append(_entry(step, asked, key, path, stored))
     step.set(artifacts=manifest)
     return {"artifacts": manifest}
@@ -255,15 +172,16 @@ def add_artifacts(step: Step) -> Json:
 def presign_artifact(step: Step) -> Json:
     """A link to a file of this run."""
     path = _listed(step, [step.row])["storage_path"]
-    expires, signature = later(step, HOUR), _signature(step, path)
-    return {"url": f"{_storage(step)}?key={quote(path)}&expires={expires}&signature={signature}", "expires_in": HOUR}
+    lasts = storage_of(step).lasts
+    link = f"{_storage(step)}?key={quote(path)}&expires={step.later(lasts)}&signature={sign(step, path)}"
+    return {"url": link, "expires_in": lasts}
 
 
 @effect("artifact_not_found")
 def download_artifact(step: Step) -> bytes:
     """A file of this run or of one that it resumes."""
     artifact = _listed(step, chain(step))
-    stored = step.read("object", artifact["storage_path"])
+    stored = find_object(step, artifact["storage_path"])
     if stored is None:
         step.refuse("artifact_not_found", "Artifact content not found")
     kind, name = artifact.get("content_type") or "", artifact["name"]
@@ -272,7 +190,7 @@ def download_artifact(step: Step) -> bytes:
     shown = f'filename="{name}"' if plain else f"filename*=utf-8''{quote(name)}"
     media = kind if sound else OCTETS
     step.answer_with(media, Content_Disposition=f"attachment; {shown}", Cache_Control="no-cache")
-    return b64decode(stored["content"])
+    return content_of(stored)
 
 
 def _listed(step: Step, runs: list[Row]) -> Json:

@@ -5,37 +5,17 @@ Nobody works here: runs move by triggers, or on the clock. FIDELITY.md lists wha
 
 import hashlib
 from base64 import urlsafe_b64encode
-from urllib.parse import urlsplit
 
 import jsonschema_rs
 
 from tasktwin.behaviour.step import Step, effect
 from tasktwin.errors import Refusal
-from tasktwin.state import Row, format_instant
+from tasktwin.state import Row
 from tasktwin.wire import Json, dumps
 
 PROVIDERS = {"claude": "anthropic", "codex": "openai"}
-MODES = {
-    "claude": ("default", "acceptEdits", "plan", "bypassPermissions", "auto"),
-    "codex": ("auto", "read-only", "full-access"),
-}
-USUAL = ("low", "medium", "high")
-MORE = (*USUAL, "xhigh")
-EFFORTS = {
-    **dict.fromkeys(("claude-opus-4-5", "claude-sonnet-4-6", "claude-sonnet-5"), USUAL),
-    **dict.fromkeys(("claude-opus-4-6", "claude-opus-4-7", "claude-opus-4-8", "claude-fable-5"), (*MORE, "max")),
-}
-"""What Claude's models know (UTIL). Models of Codex know ``USUAL``, gpt-5.5 ``MORE``."""
-
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
 FINAL = ("completed", "failed", "cancelled")
-SENT = (
-    "mode", "pr_authorship_mode", "run_source", "signal_report_id", "runtime_adapter", "model", "reasoning_effort",
-    "sandbox_environment_id", "initial_permission_mode", "resume_from_run_id",
-)  # fmt: skip
-INHERITED = (
-    "runtime_adapter", "provider", "model", "reasoning_effort", "pr_authorship_mode", "run_source",
-    "sandbox_environment_id", "pr_base_branch", "snapshot_external_id",
-)  # fmt: skip
 GUARDED = ("github_credential_source", "pr_authorship_mode", "sandbox_id")
 DAY = 86_400
 
@@ -45,98 +25,27 @@ def invalid(detail: str, attr: str | None, code: str = "invalid_input") -> Refus
     return Refusal("invalid", detail, ({"code": code, "detail": detail, "attr": attr},))
 
 
-def later(step: Step, seconds: int) -> str:
-    """A time after now, as rows have it; such texts compare like the times that they name."""
-    return format_instant(step.world.instant + seconds * 1_000_000, step.world.rules.precision)
-
-
-@effect("invalid")
-def check_runtime(step: Step) -> None:
-    """The rules between a new run's fields, in the serializer's order."""
-    body: Json = step.body
-    names = ("runtime_adapter", "model", "reasoning_effort", "initial_permission_mode")
-    adapter, model, effort, mode = [body.get(name) for name in names]
-    if mode and not adapter:
-        raise invalid("This field requires runtime_adapter to be set.", "initial_permission_mode")
-    if mode and mode not in MODES[adapter]:
-        known = ", ".join(f"'{each}'" for each in MODES[adapter])
-        words = f"Invalid choice '{mode}' for runtime_adapter '{adapter}'. Supported values: {known}."
-        raise invalid(words, "initial_permission_mode")
-    for name in ("runtime_adapter", "model"):
-        if (adapter or model or effort) and not body.get(name):
-            raise invalid("This field is required when selecting a cloud runtime.", name)
-    efforts = EFFORTS.get(model, ()) if adapter == "claude" else MORE if model == "gpt-5.5" else USUAL
-    if effort and effort not in efforts:
-        words = f"Reasoning effort '{effort}' is not supported for runtime_adapter '{adapter}' and model '{model}'."
-        raise invalid(f"{words} Supported values: {', '.join(efforts) or 'none'}.", "reasoning_effort")
-
-
-def _check_usage(step: Step) -> None:
-    """A project that has used up what it may use starts no cloud run until its limit resets (GATE)."""
-    limit = step.read("usage", str(step.needed("project")["id"]))
-    if limit and (limit["reset_at"] is None or limit["reset_at"] > step.now):
-        word = {"burst": "daily", "sustained": "monthly"}.get(limit["limit_type"], "current")
-        more = {name: limit[name] for name in ("limit_type", "reset_at") if limit[name] is not None}
-        told = {"type": "rate_limited", "code": "usage_limit_exceeded", "is_pro": bool(limit["is_pro"])}
-        raise Refusal("usage_limited", data={**told, "error": f"You have reached your {word} usage limit.", **more})
-
-
-@effect("usage_limited", "refused_detail", "invalid", "artifacts_missing")
+@effect("invalid", "artifacts_missing")
 def fill_run(step: Step) -> None:
     """A new run takes over what it resumes, keeps what was sent, and uses up the staged artifacts."""
-    body, row = step.body, step.row
-    environment = row["environment"] or "local"
-    if environment == "cloud":
-        _check_usage(step)
-    origin = _resumed(step)
-    state = {name: origin["state"][name] for name in INHERITED if origin and origin["state"].get(name) is not None}
-    _drop_sandbox(step, state)
-    state |= {name: body[name] for name in SENT if body.get(name) is not None}
+    body, state = step.body, dict(step.row["state"])
     _authorize(step, state)
     _keep_message(state, body)
     artifacts = _take_staged(step, body.get("pending_user_artifact_ids") or [])
     if artifacts:
         state["pending_user_artifact_ids"] = [each["id"] for each in artifacts]
-    if state.get("runtime_adapter"):
-        state["provider"] = PROVIDERS[state["runtime_adapter"]]
-    branch = body.get("branch") or (origin or {}).get("branch")
-    step.set(environment=environment, branch=branch, state=state, artifacts=artifacts, **_facets(state))
+    step.set(state=state, artifacts=artifacts, **_facets(state))
 
 
 def _facets(state: dict[str, Json]) -> dict[str, Json]:
     """The fields of a run that only repeat its state."""
-    known = {"runtime_adapter": [*MODES], "provider": [*PROVIDERS.values()], "reasoning_effort": [*MORE, "max"]}
+    known = {"runtime_adapter": [*PROVIDERS], "provider": [*PROVIDERS.values()], "reasoning_effort": EFFORTS}
     facets = {name: state.get(name) if state.get(name) in choices else None for name, choices in known.items()}
     return {**facets, "model": state["model"] if isinstance(state.get("model"), str) else None}
 
 
-def _resumed(step: Step) -> Row:
-    """The run of the same task that the new one resumes; empty if it resumes none."""
-    wanted = step.body.get("resume_from_run_id")
-    origin = step.read("run", str(wanted))
-    if wanted and (origin is None or origin["task"] != step.row["task"]):
-        step.refuse("refused_detail", "Invalid resume_from_run_id")
-    return origin or {}
-
-
-def _drop_sandbox(step: Step, state: dict[str, Json]) -> None:
-    """A sandbox environment that is sent must exist; an inherited one that does not is dropped."""
-    project = step.needed("project")["id"]
-
-    def exists(key: Json) -> bool:
-        row = step.read("sandbox_environment", str(key))
-        return row is not None and row["project_id"] == project
-
-    if step.body.get("sandbox_environment_id") and not exists(step.body["sandbox_environment_id"]):
-        step.refuse("refused_detail", "Invalid sandbox_environment_id")
-    if not exists(state.get("sandbox_environment_id")):
-        state.pop("sandbox_environment_id", None)
-
-
 def _authorize(step: Step, state: dict[str, Json]) -> None:
     """Who the pull request will be by: the user with a token or a link, else the team's integration (API)."""
-    if state.get("run_source") == "signal_report":
-        state["pr_authorship_mode"] = "bot"
     if state.get("pr_authorship_mode") != "user":
         return
     user, project, task = step.principal["user_id"], step.needed("project")["id"], step.needed("task")
@@ -175,16 +84,10 @@ def answer_task(step: Step) -> None:
     step.answer_as("task", step.needed("task"))
 
 
-@effect("refused", "usage_limited", "artifacts_missing")
+@effect("artifacts_missing")
 def start_run(step: Step) -> None:
     """The worker is asked to begin; the status stays until it does."""
     body, row = step.body, step.row
-    if row["environment"] != "cloud":
-        step.refuse("refused", "Only cloud runs can be started via this endpoint")
-    if row["status"] not in ("queued", "not_started"):
-        words = f"Only queued or not_started cloud runs can be started (current status: {row['status']})"
-        step.refuse("refused", words)
-    _check_usage(step)
     wanted, state = body.get("pending_user_artifact_ids") or [], dict(row["state"])
     missing = _unknown(row, wanted)
     if missing:
@@ -197,14 +100,10 @@ def start_run(step: Step) -> None:
     _await_worker(step)
 
 
-@effect("refused", "usage_limited")
+@effect()
 def resume_run(step: Step) -> None:
     """A run goes on in the cloud, interactively and without its old message."""
-    before = step.before or {}
-    if before["environment"] == "cloud" and before["status"] in ("queued", "in_progress"):
-        step.refuse("refused", "Run is already active in cloud")
-    _check_usage(step)
-    kept = {name: value for name, value in before["state"].items() if name != "pending_user_message"}
+    kept = {name: value for name, value in step.row["state"].items() if name != "pending_user_message"}
     step.set(state={**kept, "handoff_resumed": True, "mode": "interactive"})
     _await_worker(step)
 
@@ -309,32 +208,7 @@ def relay_message(step: Step) -> Json:
     return {"status": "accepted", "relay_id": f"relay-{step.new_id()}"}
 
 
-@effect("invalid")
-def check_command(step: Step) -> None:
-    """What each method needs in its params."""
-    method, params, key = step.body["method"], step.body.get("params") or {}, step.body.get("id")
-    if not isinstance(key, (str, int, float, type(None))):
-        raise invalid("id must be a string or number", "id")
-    if method == "user_message":
-        _check_message(params)
-    wanted = {"permission_response": ("requestId", "optionId"), "set_config_option": ("configId", "value")}
-    for name in wanted.get(method, ()):
-        value = params.get(name)
-        if not isinstance(value, str) or not value.strip():
-            raise invalid(f"{name} is required and must be a non-empty string", "params")
-
-
-def _check_message(params: dict[str, Json]) -> None:
-    content, ids = params.get("content"), params.get("artifact_ids")
-    if content is not None and not isinstance(content, str):
-        raise invalid("content must be a string when provided", "params")
-    if ids is not None and not (isinstance(ids, list) and all(isinstance(each, str) and each.strip() for each in ids)):
-        raise invalid("artifact_ids must be a list of non-empty strings", "params")
-    if not (content or "").strip() and not ids:
-        raise invalid("user_message requires a non-empty content string, artifact_ids, or both", "params")
-
-
-@effect("artifacts_unknown", "worker_gone", "refused")
+@effect("artifacts_unknown", "worker_gone")
 def send_command(step: Step) -> Json:
     """A message is queued for the worker, anything else is handed to the sandbox, which acknowledges it."""
     body, row = step.body, step.row
@@ -346,11 +220,6 @@ def send_command(step: Step) -> Json:
         if row["status"] in FINAL:
             step.refuse("worker_gone")
         return {**answer, "result": {"queued": True}}
-    address = row["state"].get("sandbox_url")
-    if not address:
-        step.refuse("refused", "No active sandbox for this task run")
-    if not isinstance(address, str) or not address.startswith("https://") or not urlsplit(address).hostname:
-        step.refuse("refused", "Invalid sandbox URL")
     return {**answer, "result": {"acknowledged": True}}
 
 

@@ -20,6 +20,7 @@ from tasktwin.behaviour.rules import (
     ErrorAnswer,
     ErrorTable,
     Filter,
+    Guard,
     Idempotency,
     Join,
     Limit,
@@ -30,6 +31,7 @@ from tasktwin.behaviour.rules import (
     Place,
     Rules,
     Search,
+    Storage,
     Unique,
 )
 from tasktwin.behaviour.seed import parse_duration
@@ -114,6 +116,7 @@ class Builder:
             includes={scope: tuple(each) for scope, each in data.get("scopes", {}).items()},
             redirect_slash=data.get("trailing_slash", "accept") == "redirect",
             settings=data.get("settings", {}),
+            storage=self._storage(data.get("storage")),
         )
         self._stop_if_wrong()
         self.problems += [*unknown_names(data, rules), *unfit_operations(rules)]
@@ -310,9 +313,10 @@ class Builder:
         collection = self._owner(spec["collection"], "/collection") if "collection" in spec else None
         needs = tuple(self._need(n, each) for n, each in enumerate(spec.get("needs", ())))
         order, descending = parse_order(spec.get("order", ""))
-        for key in ("effect", "first"):
-            if spec.get(key):
-                self._known("effect", spec[key], self.effects, f"/{key}")
+        first = spec.get("first", "")
+        for key, effect in (("effect", spec.get("effect")), ("first", first)):
+            if effect and isinstance(effect, str):
+                self._known("effect", effect, self.effects, f"/{key}")
         binding = Binding(
             operation=name,
             verb=spec["verb"],
@@ -320,8 +324,10 @@ class Builder:
             collection=collection,
             row=self._template("/row", spec["row"]) if "row" in spec else None,
             where=self._condition("/where", spec["where"]) if "where" in spec else ALWAYS,
-            first=spec.get("first", ""),
+            first=first if isinstance(first, str) else "",
+            first_guards=() if isinstance(first, str) else self._guards(first, "/first"),
             needs=needs,
+            guards=self._guards(spec.get("guards", ()), "/guards"),
             only=self._roles(spec.get("only", ()), collection, "/only") if collection else (),
             forbidden=self._kind(spec.get("forbidden", "forbidden"), "/forbidden"),
             filters=tuple(self._filter(field, each) for field, each in spec.get("filter", {}).items()),
@@ -373,6 +379,8 @@ class Builder:
                     hint=f"Add one `from: new`, which sets {field!r}.",
                 )
             )
+        if binding.verb == "upload" and "storage" not in self.data:
+            raise DataError(Problem("the verb upload needs a storage", hint="Add `storage` to the file."))
         if binding.verb == "rpc" and not binding.methods:
             raise DataError(Problem("the verb rpc needs methods"))
 
@@ -389,7 +397,16 @@ class Builder:
             only=self._roles(spec.get("only", ()), collection, f"{at}/only"),
             missing=self._kind(spec.get("missing", "not_found"), f"{at}/missing"),
             refuse=self._kind(spec.get("refuse", "conflict"), f"{at}/refuse"),
+            optional=spec.get("optional", False),
         )
+
+    def _guards(self, specs: Iterable[Data], at: str) -> tuple[Guard, ...]:
+        return tuple(self._guard(each, f"{at}/{n}") for n, each in enumerate(specs))
+
+    def _guard(self, spec: Data, at: str) -> Guard:
+        when, kind = self._condition(f"{at}/when", spec["when"]), self._kind(spec["refuse"], f"{at}/refuse")
+        detail, data = (self._template(f"{at}/{key}", spec.get(key, "")) for key in ("detail", "data"))
+        return Guard(when, kind, detail, data)
 
     def _filter(self, field: str, spec: Json) -> Filter:
         at = f"/filter/{field}"
@@ -513,6 +530,16 @@ class Builder:
                 Problem("`steps` must name each step once, beginning with match (or count, match)", "/steps", hint=hint)
             )
         return order
+
+    def _storage(self, spec: Data | None) -> Storage | None:
+        if not spec:
+            return None
+        with self._at("/storage"):
+            owner = self._owner(spec["collection"], "/collection")
+            for field in ("size", "content_type", "content"):
+                self._field(owner.name, field, owner.blank, "/collection")
+            return Storage(spec["bucket"], owner.name, self._duration(spec["lasts"], "/lasts") // 1_000_000)
+        return None
 
     def _idempotency(self, spec: Data | None) -> Idempotency | None:
         if not spec:

@@ -99,6 +99,8 @@ def _of_binding(spec: Data, binding: Binding, data: Data, rules: Rules, at: str)
     if owner is None:
         return
     yield from _condition(owner, spec.get("where", {}), f"{at}/where")
+    for n, guard in enumerate(spec.get("guards", ())):
+        yield from _condition(owner, guard["when"], f"{at}/guards/{n}/when")
     plain = {name: each for name, each in spec.get("filter", {}).items() if isinstance(each, str) or "test" not in each}
     yield from _keys(owner, plain, f"{at}/filter")
     yield from _fields(owner, spec.get("search", {}).get("in", ()), f"{at}/search/in")

@@ -11,6 +11,14 @@ from tasktwin.provider.provider import Provider
 from tasktwin.wire import Json
 
 KINDS = ("stated", "observed", "assumed")
+SECTIONS = {
+    "securitySchemes": "Sign-in",
+    "parameters": "Parameters",
+    "responses": "Answers",
+    "headers": "Headers",
+    "schemas": "Fields",
+}
+"""What the components of a document are called here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +54,12 @@ def _contract(provider: Provider) -> Iterator[Fact]:
             about = f"{operation.id} ({operation.method} {operation.path})"
             mark = parse_provenance(operation.extensions["x-provenance"])
             yield Fact("Operations", about, operation.pointer, mark)
-    components = document.get("components", {})
-    for name, scheme in components.get("securitySchemes", {}).items():
-        yield from _marked(scheme, "Sign-in", name, f"/components/securitySchemes/{name}")
-    for name, schema in components.get("schemas", {}).items():
-        yield from _marked(schema, "Fields", name, f"/components/schemas/{name}")
+        for n, each in enumerate(operation.raw.get("parameters", ())):
+            about = f"{operation.id} {each.get('name')}"
+            yield from _marked(each, "Parameters", about, f"{operation.pointer}/parameters/{n}")
+    for section, part in SECTIONS.items():
+        for name, each in document.get("components", {}).get(section, {}).items():
+            yield from _marked(each, part, name, f"/components/{section}{token(name)}")
 
 
 def _marked(node: Json, part: str, about: str, pointer: str) -> Iterator[Fact]:

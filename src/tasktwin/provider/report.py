@@ -1,5 +1,6 @@
 """The tables that ``list`` and ``check`` print: aligned, coloured where a terminal allows."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich import box
@@ -8,6 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from tasktwin.provider.check import Report
+
+WIDE = 120
+"""Columns from which on there is room for reasons."""
 
 COLOURS = {"stated": "green", "observed": "cyan", "assumed": "yellow"}
 
@@ -19,21 +23,30 @@ def _console() -> Console:
     return console
 
 
-def _table(*columns: str, title: str = "") -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, title_style="bold")
+def _table(console: Console, *columns: str, title: str = "", folded: tuple[str, ...] = ()) -> Table:
+    """A table whose ``folded`` columns give way where the terminal is narrow, so that names stay whole."""
+    table = Table(box=None, padding=(0, 2, 0, 0)) if _narrow(console) else Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.title, table.title_justify, table.title_style = title or None, "left", "bold"
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column not in folded)
     return table
 
 
-def _mark(provenance: str) -> str:
-    colour = COLOURS.get(provenance.split(" ", maxsplit=1)[0].rstrip(":"), "white")
-    return f"[{colour}]{escape(provenance)}[/]"
+def _narrow(console: Console) -> bool:
+    return console.width < WIDE
+
+
+def _mark(provenance: str, console: Console) -> str:
+    """The provenance in its colour; where there is no room its reason is left to FIDELITY.md."""
+    kind = provenance.split(" ", maxsplit=1)[0].rstrip(":")
+    return f"[{COLOURS.get(kind, 'white')}]{escape(kind if _narrow(console) else provenance)}[/]"
 
 
 def print_overview(summaries: list[dict[str, Any]]) -> None:
     """One line for each provider."""
-    table = _table("provider", "title", "operations", "lifecycles", "seeds", "scenarios", "stated/observed/assumed")
+    console = _console()
+    columns = ("provider", "title", "operations", "lifecycles", "seeds", "assumed")
+    table = _table(console, *columns, folded=("lifecycles", "seeds"))
     for each in summaries:
         table.add_row(
             f"[bold]{each['provider']}[/]",
@@ -41,10 +54,8 @@ def print_overview(summaries: list[dict[str, Any]]) -> None:
             str(len(each["operations"])),
             ", ".join(each["lifecycles"]),
             ", ".join(seeds["name"] for seeds in each["seeds"]),
-            str(len(each["scenarios"])),
-            "/".join(str(count) for count in each["provenance"].values()),
+            f"{each['provenance']['assumed']} of {sum(each['provenance'].values())}",
         )
-    console = _console()
     console.print(table)
     console.print("Next: tasktwin list PROVIDER, or tasktwin serve PROVIDER")
 
@@ -52,33 +63,49 @@ def print_overview(summaries: list[dict[str, Any]]) -> None:
 def print_provider(summary: dict[str, Any]) -> None:
     """All about one provider."""
     console = _console()
-    console.print(f"[bold]{escape(summary['title'])}[/] ({summary['provider']}) {escape(summary['about'])}")
-    operations = _table("operation", "method", "path", "provenance", title="Operations")
-    for each in summary["operations"]:
-        name = each["id"] if each["modelled"] else f"{each['id']} (not modelled)"
-        operations.add_row(name, each["method"], escape(each["path"]), _mark(each["provenance"]))
-    console.print(operations)
-    for name, lifecycle in summary["lifecycles"].items():
-        ways = _table("transition", "from", "to", "cause", "provenance", title=f"Lifecycle: {name}")
-        for way in lifecycle["transitions"]:
-            ways.add_row(
-                way["name"], ", ".join(way["from"]), way["to"] or "(stays)", way["cause"], _mark(way["provenance"])
-            )
-        console.print(ways)
-    callers = _table("principal", "headers", "about", title="Demo callers")
-    for each in summary["principals"]:
-        headers = "\n".join(f"{name}: {value}" for name, value in each["headers"].items())
-        callers.add_row(each["name"], escape(headers), escape(each["about"]))
-    console.print(callers)
-    seeds = _table("seeds", "about", title="Seeds")
-    for each in summary["seeds"]:
-        seeds.add_row(each["name"], escape(each["about"]))
-    console.print(seeds)
+    about = f": {summary['about']}" if summary["about"] else ""
+    console.print(f"[bold]{escape(summary['title'])}[/] ({summary['provider']}){escape(about)}\n")
+    for table in (_operations(console, summary), *_lifecycles(console, summary), *_beginnings(console, summary)):
+        console.print(table)
+        if _narrow(console):
+            console.print()
     console.print(f"Scenarios: {', '.join(summary['scenarios']) or 'none'}")
     console.print("Provenance: " + ", ".join(f"{count} {kind}" for kind, count in summary["provenance"].items()))
-    console.print(
-        f"What is assumed, and why: tasktwin list {summary['provider']} --json, or FIDELITY.md in the provider's folder"
-    )
+    if summary["assumptions"]:
+        console.print("What is assumed, and why: FIDELITY.md in the provider's folder, or the option --json")
+
+
+def _operations(console: Console, summary: dict[str, Any]) -> Table:
+    columns = ("operation", "method", "path", "provenance")
+    table = _table(console, *columns, title="Operations", folded=("path", "provenance"))
+    for each in summary["operations"]:
+        name = each["id"] if each["modelled"] else f"{each['id']} (not modelled)"
+        table.add_row(escape(name), each["method"], escape(each["path"]), _mark(each["provenance"], console))
+    return table
+
+
+def _lifecycles(console: Console, summary: dict[str, Any]) -> Iterator[Table]:
+    columns = ("transition", "from", "to", "cause", "provenance")
+    for name, lifecycle in summary["lifecycles"].items():
+        table = _table(console, *columns, title=f"Lifecycle: {name}", folded=("from", "cause", "provenance"))
+        for way in lifecycle["transitions"]:
+            sources, mark = ", ".join(way["from"]), _mark(way["provenance"], console)
+            table.add_row(way["name"], sources, way["to"] or "(stays)", way["cause"], mark)
+        yield table
+
+
+def _beginnings(console: Console, summary: dict[str, Any]) -> Iterator[Table]:
+    """Who can call, if anybody is known, and what there is."""
+    if summary["principals"]:
+        table = _table(console, "caller", "headers", "about", title="Demo callers", folded=("headers", "about"))
+        for each in summary["principals"]:
+            headers = "\n".join(f"{name}: {value}" for name, value in each["headers"].items())
+            table.add_row(each["name"], escape(headers), escape(each["about"]))
+        yield table
+    table = _table(console, "seeds", "about", title="Seeds", folded=("about",))
+    for each in summary["seeds"]:
+        table.add_row(each["name"], escape(each["about"]))
+    yield table
 
 
 def print_check(report: Report) -> None:
@@ -87,7 +114,7 @@ def print_check(report: Report) -> None:
     verdict = "[red]wrong[/]" if report.errors else "[green]right[/]"
     console.print(f"[bold]{escape(report.provider)}[/]: the data is {verdict}")
     for name, value in report.figures.items():
-        console.print(f"  {name:<36} {escape(value)}")
+        console.print(f"  {name:<36} {escape(value)}", soft_wrap=True)
     if report.provenance:
         console.print(
             f"  {'provenance':<36} " + ", ".join(f"{count} {kind}" for kind, count in report.provenance.items())

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,8 +12,9 @@ from starlette.routing import Route
 from tasktwin import __version__
 from tasktwin.behaviour.worlds import Plan, Worlds
 from tasktwin.errors import MisuseError
-from tasktwin.provider import Provider
+from tasktwin.provider import Provider, load
 from tasktwin.server.control import Control, answer, problem
+from tasktwin.server.page import page
 from tasktwin.server.pipeline import Pipeline, Responses
 from tasktwin.server.transport import CONTROL, App, Listener, ProviderApp, Receive, Scope, Send, raw_path
 
@@ -50,7 +50,7 @@ class Application:
 
 
 def create_app(
-    *providers: Provider,
+    *providers: Provider | str,
     plan: Plan | None = None,
     responses: Responses = "strict",
     control_token: str = "",
@@ -58,20 +58,21 @@ def create_app(
 ) -> Application:
     """The twin of one or several APIs as an ASGI application.
 
-    One provider is served at the root, several (or one with ``mounted``) each under ``/<name>``. Raises
+    A text is a bundled name or a folder, which is loaded. One provider is served at the root, several (or one with ``mounted``) each under ``/<name>``. Raises
     ``MisuseError`` when one lacks the seeds, or two have one name.
     """
     if not providers:
         raise MisuseError("there is nothing to serve: give at least one provider")
-    names = [each.name for each in providers]
+    loaded = [load(each) if isinstance(each, str) else each for each in providers]
+    names = [each.name for each in loaded]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise MisuseError(f"two of the providers are called {twice[0]!r}: each needs a name of its own")
-    mounted = len(providers) > 1 if mounted is None else mounted
+    mounted = len(loaded) > 1 if mounted is None else mounted
     apps = tuple(
         _provider_app(each, f"/{each.name}" if mounted else "", plan or Plan(), responses, control_token)
-        for each in providers
+        for each in loaded
     )
-    return Application(apps, _landing(providers))
+    return Application(apps, _landing(loaded))
 
 
 def _provider_app(provider: Provider, prefix: str, plan: Plan, responses: Responses, token: str) -> ProviderApp:
@@ -84,8 +85,10 @@ def _provider_app(provider: Provider, prefix: str, plan: Plan, responses: Respon
 def _landing(providers: Sequence[Provider]) -> App:
     """What is at the root when every provider has its own prefix."""
 
-    async def page(request: Request) -> Response:
-        return HTMLResponse(_page(providers, f"{request.url.scheme}://{request.url.netloc}"))
+    async def index(request: Request) -> Response:
+        origin = f"{request.url.scheme}://{request.url.netloc}"
+        bases = [f"{origin}/{each.name}" for each in providers]
+        return HTMLResponse(page([each.rules for each in providers], bases))
 
     async def health(_request: Request) -> Response:
         return answer(200, {"status": "ok", "version": __version__, "providers": [each.name for each in providers]})
@@ -104,30 +107,5 @@ def _landing(providers: Sequence[Provider]) -> App:
             404, f"{request.url.path} is served by nobody: the providers are under {names}, each with its own {CONTROL}"
         )
 
-    routes = [Route("/", page), Route(f"{CONTROL}/health", health)]
+    routes = [Route("/", index), Route(f"{CONTROL}/health", health)]
     return Starlette(routes=routes, exception_handlers={HTTPException: refuse})
-
-
-def _page(providers: Sequence[Provider], origin: str) -> str:
-    rows = []
-    for each in providers:
-        callers = "".join(
-            f"<li><b>{escape(who.name)}</b> - {escape(who.about)}<pre>"
-            + "\n".join(f"{escape(name)}: {escape(value)}" for name, value in who.headers.items())
-            + "</pre></li>"
-            for who in each.rules.principals.values()
-        )
-        base = escape(f"{origin}/{each.name}")
-        rows.append(
-            f"<section><h2>{escape(each.title)}</h2><p>Base URL <code>{base}</code> · "
-            f'<a href="{base}{CONTROL}/openapi.json">control plane</a> · '
-            f'<a href="{base}{CONTROL}/lifecycles">lifecycles</a></p><ul>{callers}</ul></section>'
-        )
-    style = "body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}"
-    style += (
-        "pre,code{font-size:.9em;background:#8882;padding:.1em .4em;border-radius:4px}pre{padding:.6em;overflow:auto}"
-    )
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>tasktwin</title><style>{style}</style><h1>tasktwin {__version__}</h1>{''.join(rows)}</html>"
-    )

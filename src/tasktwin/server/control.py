@@ -13,7 +13,7 @@ from io import StringIO
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from tasktwin import __version__
 from tasktwin.behaviour.rules import Collection
@@ -22,6 +22,7 @@ from tasktwin.behaviour.worlds import DEFAULT, MOST_SNAPSHOTS, NAME, Plan, TooMa
 from tasktwin.contract import Contract, Match, NoMethod, Reading, compile_contract
 from tasktwin.errors import MisuseError, Refusal
 from tasktwin.server.har import as_har, as_json
+from tasktwin.server.page import page
 from tasktwin.server.pipeline import Pipeline
 from tasktwin.server.transport import CONTROL, Receive, Scope, Send, raw_path
 from tasktwin.state import LATEST, Query, Row, format_instant, parse_instant
@@ -29,7 +30,7 @@ from tasktwin.wire import Json, dumps, loads
 
 BODY_LIMIT = 1_048_576
 
-WORLDLESS = frozenset({"getHealth", "getContract", "listWorlds", "createWorld", "getWorld", "deleteWorld"})
+WORLDLESS = frozenset({"getPage", "getHealth", "getContract", "listWorlds", "createWorld", "getWorld", "deleteWorld"})
 """Operations that act on no world, and so make none."""
 
 TIMELESS = frozenset({"reset", "setClock", "restoreSnapshot"})
@@ -132,6 +133,10 @@ class Control:
             )
 
     # ── health and worlds ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _on_getPage(self, request: Request, _world: None, _reading: Reading) -> Response:  # noqa: N802
+        base = f"{request.url.scheme}://{request.url.netloc}{self.prefix}"
+        return HTMLResponse(page([self.pipeline.rules], [base]))
 
     def _on_getHealth(self, _request: Request, _world: None, _reading: Reading) -> Response:  # noqa: N802
         return answer(200, {"status": "ok", "version": __version__, "providers": [self.pipeline.rules.name]})
@@ -408,6 +413,8 @@ def _unreadable(reading: Reading) -> ProblemError:
     told = [{"where": each.where, "pointer": each.pointer, "message": each.message} for each in reading.violations]
     status = 415 if any(each.keyword == "media-type" for each in reading.violations) else 400
     detail = "; ".join(f"{each['pointer'] or each['where']}: {each['message']}" for each in told)
+    if status == 415:
+        detail += ". Send Content-Type: application/json"
     return ProblemError(status, detail, violations=told)
 
 

@@ -14,11 +14,13 @@ from tasktwin.wire import Json, loads
 Headers = Sequence[tuple[bytes, bytes]]
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class Exchange:
     """``path`` is raw: percent-encoded, without the query, seen from the provider's root. Headers are as ASGI has them.
 
+    Without slots: so what a request never sets costs it nothing, but stands in the class.
     ``too_large`` and ``unmatched`` tell what was found before there was an operation. ``answer`` is the body as bytes.
+    ``operation`` is what the request means; it is there once ``match`` is.
     """
 
     world: World
@@ -27,33 +29,28 @@ class Exchange:
     query: bytes
     headers: Headers
     body: bytes = b""
-    address: str = ""
-    scheme: str = "http"
-    prefix: str = ""
-    too_large: bool = False
-    found: Finding | None = None
-    late: Refusal | None = None
-    match: Match[Operation] | None = None
-    principal: dict[str, Json] | None = None
-    admitted: dict[str, Row] = field(default_factory=dict)
-    reading: Reading | None = None
-    key: str | None = None
-    outcome: Outcome | None = None
-    status: int = 0
-    media: str = "application/json"
-    shape: Json = None
-    answer: bytes = b""
-    reason: str = ""
-    replayed: bool = False
-    violations: tuple[Violation, ...] = ()
-    credentials: dict[str, str | None] = field(default_factory=dict)
-    extra: list[tuple[str, str]] = field(default_factory=list)
-
-    @property
-    def operation(self) -> Operation:
-        """The operation that the request means. Only after ``match``."""
-        assert self.match is not None
-        return self.match.operation
+    address: str = field(default="", init=False)
+    scheme: str = field(default="http", init=False)
+    prefix: str = field(default="", init=False)
+    too_large: bool = field(default=False, init=False)
+    found: Finding | None = field(default=None, init=False)
+    late: Refusal | None = field(default=None, init=False)
+    match: Match[Operation] | None = field(default=None, init=False)
+    operation: Operation = field(init=False, repr=False)
+    principal: dict[str, Json] | None = field(default=None, init=False)
+    admitted: dict[str, Row | None] = field(default_factory=dict, init=False)
+    reading: Reading | None = field(default=None, init=False)
+    key: str | None = field(default=None, init=False)
+    outcome: Outcome | None = field(default=None, init=False)
+    status: int = field(default=0, init=False)
+    media: str = field(default="application/json", init=False)
+    shape: Json = field(default=None, init=False)
+    answer: bytes = field(default=b"", init=False)
+    reason: str = field(default="", init=False)
+    replayed: bool = field(default=False, init=False)
+    violations: tuple[Violation, ...] = field(default=(), init=False)
+    credentials: dict[str, str | None] = field(default_factory=dict, init=False)
+    extra: list[tuple[str, str]] = field(default_factory=list, init=False)
 
     @property
     def read(self) -> Reading:
@@ -86,16 +83,13 @@ class Exchange:
     def call(self) -> Call:
         """The request as the engine takes it."""
         reading = self.read
-        unreadable = next(
-            (
-                each.message
-                for each in reading.violations
-                if each.keyword in ("json", "required") and each.where == "body"
-            ),
-            "",
-        )
+        unreadable = _unreadable(reading.violations) if reading.violations else ""
         inputs = (reading.path, reading.query, reading.header, reading.body)
         return Call(self.operation.id, self.principal, *inputs, unreadable, self.late, self.url, self.admitted)
+
+    def carried(self, names: frozenset[bytes]) -> tuple[tuple[bytes, bytes], ...]:
+        """The header lines of these names, as they came."""
+        return tuple([pair for pair in self.headers if pair[0] in names])
 
     def credential(self, place: str) -> str | None:
         """What the request carries for a security scheme, or in a field of its body (``body:FIELD``)."""
@@ -119,3 +113,11 @@ class Exchange:
     def refuse(self, kind: str, detail: str = "", **headers: str) -> Refusal:
         """A refusal to raise."""
         return Refusal(kind, detail, headers=headers)
+
+
+def _unreadable(violations: tuple[Violation, ...]) -> str:
+    """Why the body is none, in the words of the first complaint about that."""
+    for each in violations:
+        if each.keyword in ("json", "required") and each.where == "body":
+            return each.message
+    return ""

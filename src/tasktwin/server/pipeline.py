@@ -20,11 +20,13 @@ from tasktwin.contract import Match, NoMethod, NoPath, Operation, Reading, Viola
 from tasktwin.errors import Refusal
 from tasktwin.server.exchange import Exchange
 from tasktwin.state import REDACTED, elapsed
+from tasktwin.state.journal import Note
 from tasktwin.wire import Json, dumps
 
 Found = Match[Operation] | NoPath | NoMethod
 Responses = Literal["strict", "log"]
 
+_HIDDEN = REDACTED.encode()
 SECRET = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
 
 
@@ -35,9 +37,10 @@ class Pipeline:
         self.rules = rules
         self.responses = responses
         self.broken = 0
-        self.steps: list[Callable[[Exchange], None]] = [getattr(self, f"_{name}") for name in rules.steps]
+        self.steps: list[Callable[[Exchange], None]] = [getattr(self, f"_{name}") for name in _needed(rules)]
         own = {scheme.key for scheme in rules.contract.schemes.values() if scheme.location == "header"}
         self.secret = frozenset(name.encode() for name in SECRET | own)
+        self.proofs = _proofs(rules)
         self.secret_query = frozenset(
             scheme.key for scheme in rules.contract.schemes.values() if scheme.location == "query"
         )
@@ -65,7 +68,7 @@ class Pipeline:
         if self.rules.redirect_slash and self._redirects(exchange, found):
             return
         if isinstance(found, Match):
-            exchange.match = found
+            exchange.match, exchange.operation = found, found.operation
         elif isinstance(found, NoMethod):
             allowed = ", ".join(found.allowed)
             if exchange.method == "OPTIONS":
@@ -98,8 +101,9 @@ class Pipeline:
             exchange.extra.extend(count(exchange.world, self.rules.limits, caller, exchange.method, exchange.path))
 
     def _authenticate(self, exchange: Exchange) -> None:
+        carried = exchange.carried(self.proofs) if self.proofs else ()
         principal = exchange.principal = identify(
-            exchange.world, exchange.operation, partial(self._credential, exchange)
+            exchange.world, exchange.operation, partial(self._credential, exchange), carried
         )
         if principal and self.rules.admission and exchange.match:
             exchange.admitted = admit(exchange.world, exchange.operation, principal, exchange.match.path_values)
@@ -146,10 +150,10 @@ class Pipeline:
             raise Refusal("malformed", _all_told(violations), violations)
 
     def _check_request(self, exchange: Exchange) -> None:
-        binding = self.rules.bindings.get(exchange.operation.id)
         faults = exchange.found.faults if exchange.found else exchange.read.violations
         if not faults or self._forgives(exchange, exchange.read.violations):
             return
+        binding = self.rules.bindings.get(exchange.operation.id)
         refusal = Refusal("invalid", "" if exchange.found else _all_told(exchange.read.violations), faults)
         if binding and binding.checked_late:
             exchange.late = refusal
@@ -251,29 +255,26 @@ class Pipeline:
 
     def _record(self, exchange: Exchange, seconds: float) -> None:
         world, match = exchange.world, exchange.match
-        operation = match.operation.id if match else ""
+        operation, secret = match.operation.id if match else "", self.secret
         world.answered[operation, exchange.status] += 1
-        world.journal.record(
-            instant=world.instant,
-            world=world.name,
-            method=exchange.method,
-            path=f"{exchange.path}?{self._query(exchange)}" if exchange.query else exchange.path,
-            operation=operation,
-            principal=str(exchange.principal["name"]) if exchange.principal else "",
-            status=exchange.status,
-            reason=exchange.reason,
-            seconds=seconds,
-            request_headers=tuple(
-                [
-                    (name.decode("latin-1"), REDACTED if name in self.secret else value.decode("latin-1"))
-                    for name, value in exchange.headers
-                ]
-            ),
-            request_body=exchange.body,
-            response_headers=(("content-type", exchange.media), *exchange.extra),
-            response_body=exchange.answer,
-            violations=tuple([_plain(each) for each in exchange.violations]),
+        note = Note(  # by place, for the sake of time
+            world.instant,
+            world.name,
+            exchange.method,
+            f"{exchange.path}?{self._query(exchange)}" if exchange.query else exchange.path,
+            exchange.status,
+            operation,
+            str(exchange.principal["name"]) if exchange.principal else "",
+            exchange.reason,
+            seconds,
+            [(pair[0], _HIDDEN) if pair[0] in secret else pair for pair in exchange.headers],
+            exchange.body,
+            exchange.media,
+            exchange.extra,
+            exchange.answer,
+            tuple([_plain(each) for each in exchange.violations]) if exchange.violations else (),
         )
+        world.journal.note(note)
 
     def _query(self, exchange: Exchange) -> str:
         """The query as it was sent, but for credentials."""
@@ -289,11 +290,29 @@ class Pipeline:
         return self.rules.bindings[exchange.operation.id]
 
 
+def _needed(rules: Rules) -> list[str]:
+    """The steps that can do something for this provider, in its order."""
+    idle = set() if rules.limits else {"count"}
+    if rules.idempotency is None:
+        idle |= {"replay", "remember"}
+    return [name for name in rules.steps if name not in idle]
+
+
+def _proofs(rules: Rules) -> frozenset[bytes]:
+    """The headers that alone decide who calls; none when credentials may stand elsewhere too."""
+    places = {place.scheme for channel in rules.channels for look in channel.looks for place in look.places}
+    found = [rules.contract.schemes[scheme] for scheme in places if scheme]
+    if "" in places or any(scheme.location != "header" for scheme in found):
+        return frozenset()
+    return frozenset(scheme.key.encode() for scheme in found)
+
+
 def _written(body: Json, media: str) -> bytes:
     if isinstance(body, bytes):
         return body
-    kind = media.partition(";")[0]
-    return body.encode() if isinstance(body, str) and not kind.endswith(("/json", "+json")) else dumps(body)
+    if isinstance(body, str) and not media.partition(";")[0].endswith(("/json", "+json")):
+        return body.encode()
+    return dumps(body)
 
 
 def _all_told(violations: tuple[Violation, ...]) -> str:

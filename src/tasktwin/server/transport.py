@@ -17,6 +17,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 CONTROL = "/_tasktwin"
 BY_PATH = "/_tasktwin/worlds/"
 HEADER = b"tasktwin-world"
+_TELLING = frozenset({HEADER, b"content-length", b"transfer-encoding"})
 HEADER_LIMIT = 65_536
 """Bytes of all header names and values together; more are refused, so that the journal stays small."""
 
@@ -40,17 +41,18 @@ class ProviderApp:
         """Answer one request."""
         path = raw_path(scope).removeprefix(self.prefix) or "/"
         headers = scope["headers"]
-        if sum(len(name) + len(value) for name, value in headers) > HEADER_LIMIT:
+        size, named, bodied = _weighed(headers)
+        if size > HEADER_LIMIT:
             await send_problem(send, 431, f"the headers are larger than {HEADER_LIMIT} bytes")
             return
         name = None
-        if path == CONTROL or path.startswith(f"{CONTROL}/"):
+        if path.startswith(CONTROL) and (path == CONTROL or path.startswith(f"{CONTROL}/")):
             name, path = _by_path(path)
             if name is None:
                 await self.control(scope, receive, send)
                 return
         try:
-            world = self.worlds.get(_by_header(headers) if name is None else name)
+            world = self.worlds.get(named if name is None else name)
         except MisuseError as error:
             await send_problem(send, 503 if isinstance(error, TooManyWorldsError) else 400, str(error))
             return
@@ -58,10 +60,11 @@ class ProviderApp:
         if (client := scope.get("client")) is not None:
             exchange.address = client[0]
         exchange.scheme, exchange.prefix = scope["scheme"], self.prefix
-        if not await self._read_body(exchange, receive):
+        if (bodied or scope.get("http_version", "2")[:1] != "1") and not await self._read_body(exchange, receive):
             return
         self.pipeline.answer(exchange)
-        await self._send(exchange, send)
+        await send({"type": "http.response.start", "status": exchange.status, "headers": _headers(exchange)})
+        await send({"type": "http.response.body", "body": b"" if exchange.method == "HEAD" else exchange.answer})
         for listener in self.listeners:
             listener(exchange)
 
@@ -86,21 +89,21 @@ class ProviderApp:
         exchange.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         return True
 
-    async def _send(self, exchange: Exchange, send: Send) -> None:
-        answer = exchange.answer
-        headers = [
-            (b"tasktwin-reason", exchange.reason.encode("latin-1", "replace")),
-            (b"tasktwin-world", exchange.world.name.encode()),
-            *[(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in exchange.extra],
-        ]
-        if exchange.status != 204:
-            if exchange.media:
-                headers.append((b"content-type", exchange.media.encode()))
-            headers.append((b"content-length", str(len(answer)).encode()))
-        if exchange.too_large:
-            headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": exchange.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if exchange.method == "HEAD" else answer})
+
+def _headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
+    headers = [
+        (b"tasktwin-reason", exchange.reason.encode("latin-1", "replace")),
+        (b"tasktwin-world", exchange.world.name.encode()),
+    ]
+    if exchange.extra:
+        headers += [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in exchange.extra]
+    if exchange.status != 204:
+        if exchange.media:
+            headers.append((b"content-type", exchange.media.encode()))
+        headers.append((b"content-length", b"%d" % len(exchange.answer)))
+    if exchange.too_large:
+        headers.append((b"connection", b"close"))
+    return headers
 
 
 def raw_path(scope: Scope) -> str:
@@ -118,11 +121,17 @@ def _by_path(path: str) -> tuple[str | None, str]:
     return None, path
 
 
-def _by_header(headers: list[tuple[bytes, bytes]]) -> str:
+def _weighed(headers: list[tuple[bytes, bytes]]) -> tuple[int, str, bool]:
+    """The bytes of all headers, the world that they name (of several the first), and whether HTTP/1 lets a body follow."""
+    size, world, bodied = 0, None, False
     for name, value in headers:
-        if name == HEADER:
-            return value.decode("latin-1")
-    return DEFAULT
+        size += len(name) + len(value)
+        if name in _TELLING:
+            if name != HEADER:
+                bodied = True
+            elif world is None:
+                world = value.decode("latin-1")
+    return size, DEFAULT if world is None else world, bodied
 
 
 async def send_problem(send: Send, status: int, detail: str, title: str = "misuse") -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import RLock
 from types import TracebackType
-from typing import Self
+from typing import Self, get_args
 from urllib.parse import urlencode, urlsplit
 
 from tasktwin.behaviour.world import Fired, World
@@ -50,7 +50,12 @@ class Twin:
         self.provider = load(provider) if isinstance(provider, str) else provider
         self._lock = RLock()
         self._pipeline = Pipeline(self.provider.rules, responses)
-        instant = parse_instant(now) if now else None
+        if responses not in get_args(Responses):
+            raise MisuseError(f"responses are {' or '.join(get_args(Responses))}, not {responses!r}")
+        try:
+            instant = parse_instant(now) if now else None
+        except ValueError as error:
+            raise MisuseError(f"now: {error}") from None
         self.world: World = Worlds(self.provider.rules, self.provider.seeds, Plan(seeds, seed, instant, clock)).get()
 
     def __enter__(self) -> Self:

@@ -1,7 +1,7 @@
 """What was asked of the twin and what it answered: a bounded ring, newest last."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import islice
 from typing import NamedTuple
@@ -43,17 +43,64 @@ class Entry(NamedTuple):
     violations: tuple[Json, ...] = ()
 
 
+class Note(NamedTuple):
+    """An exchange as it was on the wire: what ``Entry`` has, cheap to write down and decoded only when somebody reads.
+
+    ``request_headers`` are raw and hold no secret any more. ``media`` is the answer's Content-Type, ``extra`` are its
+    further headers.
+    """
+
+    instant: int
+    world: str
+    method: str
+    path: str
+    status: int
+    operation: str
+    principal: str
+    reason: str
+    seconds: float
+    request_headers: Sequence[tuple[bytes, bytes]]
+    request_body: bytes
+    media: str
+    extra: Sequence[tuple[str, str]]
+    response_body: bytes
+    violations: tuple[Json, ...]
+
+    def entry(self, number: int) -> Entry:
+        """The entry that this is, under its number."""
+        return Entry(
+            number=number,
+            instant=self.instant,
+            world=self.world,
+            method=self.method,
+            path=self.path,
+            status=self.status,
+            operation=self.operation,
+            principal=self.principal,
+            reason=self.reason,
+            seconds=self.seconds,
+            request_headers=tuple(
+                [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.request_headers]
+            ),
+            request_body=self.request_body,
+            response_headers=(("content-type", self.media), *self.extra),
+            response_body=self.response_body,
+            violations=self.violations,
+        )
+
+
 class Journal:
     """The last ``limit`` entries. ``dropped`` counts those that gave way to newer ones since the last ``clear``."""
 
-    __slots__ = ("_entries", "_number", "dropped", "limit")
+    __slots__ = ("_entries", "_noted", "_number", "dropped", "limit")
 
     def __init__(self, limit: int = 1000) -> None:
         """Begin empty; a limit of 0 keeps nothing. Raises ``MisuseError`` for a negative limit."""
         if limit < 0:
             raise MisuseError("a journal's limit is not negative")
         self.limit = limit
-        self._entries: deque[Entry] = deque(maxlen=limit)
+        self._entries: deque[Entry | Note] = deque(maxlen=limit)
+        self._noted = False
         self._number = 0
         self.dropped = 0
 
@@ -97,6 +144,16 @@ class Journal:
             violations=violations,
         )
         return self._keep(entry)
+
+    def note(self, note: Note) -> None:
+        """Write down an exchange that most likely nobody will read."""
+        if len(note.request_body) > BODY_LIMIT or len(note.response_body) > BODY_LIMIT:
+            note = note._replace(request_body=_clip(note.request_body), response_body=_clip(note.response_body))
+        self._number += 1
+        self._noted = True
+        if len(self._entries) == self.limit:
+            self.dropped += 1
+        self._entries.append(note)
 
     def add(self, entry: Entry) -> Entry:
         """Write down an exchange made elsewhere, under this journal's next number."""
@@ -149,11 +206,21 @@ class Journal:
         self._entries.append(entry)
         return entry
 
+    def _decoded(self) -> Iterator[Entry]:
+        """All entries. What was only noted becomes an entry for good; the numbers in the ring have no gaps."""
+        if self._noted:
+            first = self._number - len(self._entries) + 1
+            numbered = enumerate(self._entries, first)
+            entries = [each if isinstance(each, Entry) else each.entry(number) for number, each in numbered]
+            self._entries = deque(entries, maxlen=self.limit)
+            self._noted = False
+        return (entry for entry in self._entries if isinstance(entry, Entry))
+
     def _matching(self, operation: str | None, status: int | str | None, since: int | None) -> Iterator[Entry]:
         statuses = None if status is None else _statuses(status)
         return (
             entry
-            for entry in self._entries
+            for entry in self._decoded()
             if (since is None or entry.number > since)
             and (statuses is None or entry.status in statuses)
             and (operation is None or fnmatchcase(entry.operation, operation))

@@ -136,7 +136,8 @@ class MemoryStore:
 
     def first(self, query: Query) -> Row | None:
         """The first row that a query selects, or None."""
-        return self._readable(query.collection).first(query, self._index_limit)
+        table = self._tables.get(query.collection)
+        return None if table is None else table.first(query, self._index_limit)
 
     def stamp(self, collection: str) -> int:
         """A number that stands for the rows of a collection: as long as it is the same, they are the same."""

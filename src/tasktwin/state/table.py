@@ -193,24 +193,31 @@ class Table:
         return (rows[place[3]] for place in places)
 
     def _bucket(self, equal: tuple[tuple[str, Json], ...], order: str, index_limit: int) -> list[Place]:
-        index = self._index((tuple([field for field, _ in equal]), order), index_limit)
-        key = tuple([comparable(value) for _, value in equal])
-        if _NO_SCALAR in key:
-            field = index.fields[key.index(_NO_SCALAR)]
-            raise MisuseError(f"a query compares {field!r} with a string, a number, a boolean or None only")
-        return index.buckets.get(key, [])
-
-    def _index(self, shape: Shape, index_limit: int) -> Index:
-        index = self.indexes.get(shape)
-        if index is None:
-            index = Index(shape)
-            index.fill(self.rows, self.sequences)
-            while len(self.indexes) >= index_limit:
-                del self.indexes[min(self.indexes, key=lambda known: self.indexes[known].used)]
-            self.indexes[shape] = index
+        fields, key = zip(*equal, strict=True) if equal else ((), ())
+        index = self.indexes.get((fields, order)) or self._make_index((fields, order), index_limit)
         self.uses += 1
         index.used = self.uses
+        for value in key:
+            if value.__class__ is not str:
+                key = _comparable_key(index, key)
+                break
+        return index.buckets.get(key) or []
+
+    def _make_index(self, shape: Shape, index_limit: int) -> Index:
+        index = Index(shape)
+        index.fill(self.rows, self.sequences)
+        while len(self.indexes) >= index_limit:
+            del self.indexes[min(self.indexes, key=lambda known: self.indexes[known].used)]
+        self.indexes[shape] = index
         return index
+
+
+def _comparable_key(index: Index, values: tuple[Json, ...]) -> Key:
+    key = tuple([comparable(value) for value in values])
+    if _NO_SCALAR in key:
+        field = index.fields[key.index(_NO_SCALAR)]
+        raise MisuseError(f"a query compares {field!r} with a string, a number, a boolean or None only")
+    return key
 
 
 def _page(bucket: list[Place], offset: int, limit: int | None, *, descending: bool) -> list[Place]:
