@@ -1,82 +1,35 @@
 """From a provider's data to the rules that the engine obeys: every name is resolved here, every mistake told here."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
 
-from tasktwin.behaviour.condition import ALWAYS, Condition, compile_condition
-from tasktwin.behaviour.expression import Reader, compile_template
-from tasktwin.behaviour.lifecycle import NEW, Lifecycle, Otherwise, Provenance, State, Transition
+from tasktwin.behaviour.condition import ALWAYS
+from tasktwin.behaviour.lifecycle import NEW, Lifecycle, Otherwise, State, Transition
 from tasktwin.behaviour.rules import (
-    ENGINE_KINDS,
     STEPS,
     Binding,
-    Channel,
     Collection,
     DemoPrincipal,
-    Dialect,
-    Effect,
-    ErrorAnswer,
-    ErrorTable,
     Filter,
     Guard,
-    Idempotency,
     Join,
-    Limit,
-    Look,
     Method,
     Need,
     Paging,
-    Place,
     Rules,
     Search,
-    Storage,
     Unique,
 )
-from tasktwin.behaviour.seed import parse_duration
-from tasktwin.contract import Contract, Operation, Schema
 from tasktwin.contract.violation import token
-from tasktwin.dialect import DIALECTS, find_dialect
 from tasktwin.errors import DataError, Problem
 from tasktwin.provider.field import accepted, default_of, defaults_of, fault_finder, formats, left_out
-from tasktwin.provider.names import no_field, unfit_operations, unknown_names
-from tasktwin.provider.yaml_file import did_you_mean
+from tasktwin.provider.names import unfit_operations, unknown_names
+from tasktwin.provider.policy import PolicyBuilder
+from tasktwin.provider.resolver import Data, parse_provenance
 from tasktwin.wire import Json
 
-T = TypeVar("T")
-Data = Mapping[str, Any]
-Tried = Callable[..., bool]
 
-PROVENANCE = re.compile(r"(stated|observed) ([A-Za-z0-9][A-Za-z0-9._-]*)|(assumed): (\S.*)", re.ASCII)
-UNTOLD = Provenance("assumed", "the data does not say")
-PROBLEM_SHAPE = {"type": "about:blank", "title": "$error#/kind", "status": "$error#/status", "detail": "$error#/detail"}
-
-
-def parse_provenance(mark: Json) -> Provenance:
-    """``stated TAG``, ``observed TAG`` or ``assumed: why``. Of anything else the kind is empty, which ``check`` tells."""
-    if mark is None:
-        return UNTOLD
-    found = PROVENANCE.fullmatch(str(mark))
-    return Provenance((found[1] or found[3]), (found[2] or found[4])) if found else Provenance("", str(mark))
-
-
-class Builder:
-    """Builds the rules of one provider. Problems are collected, so that all are told at once."""
-
-    def __init__(
-        self, data: Data, contract: Contract, effects: Mapping[str, Effect], tests: Mapping[str, Tried] | None = None
-    ) -> None:
-        self.data = data
-        self.contract = contract
-        self.effects = effects
-        self.tests = tests or {}
-        self.problems: list[Problem] = []
-        needs = [need for operation in data.get("operations", {}).values() for need in operation.get("needs", ())]
-        self.names = frozenset(need["as"] for need in [*needs, *data.get("admission", ())])
-        self.kinds: dict[str, Json] = dict(data.get("errors", {}).get("kinds", {}))
-        self.collections: dict[str, Collection] = {}
-        self.paging: dict[str, Paging] = {}
+class Builder(PolicyBuilder):
+    """Builds the rules of one provider: its lifecycles, collections and operations, and all else."""
 
     def build(self) -> Rules:
         """The rules. Raises ``DataError`` with all problems found."""
@@ -122,65 +75,6 @@ class Builder:
         self.problems += [*unknown_names(data, rules), *unfit_operations(rules)]
         self._stop_if_wrong()
         return rules
-
-    def _stop_if_wrong(self) -> None:
-        if self.problems:
-            raise DataError(*self.problems)
-
-    # ── names ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    @contextmanager
-    def _at(self, pointer: str) -> Any:
-        """Problems raised inside are collected, seen from ``pointer``."""
-        try:
-            yield
-        except DataError as error:
-            self.problems.extend(problem.moved(pointer) for problem in error.problems)
-
-    def _each(self, key: str, make: Callable[[str, Data], T]) -> Iterable[tuple[str, T]]:
-        value = self.data.get(key) or {}
-        items = value.items() if isinstance(value, Mapping) else ((str(n), each) for n, each in enumerate(value))
-        for name, spec in items:
-            with self._at(f"/{key}{token(name)}"):
-                yield name, make(name, spec)
-
-    def _template(self, pointer: str, value: Json, names: Iterable[str] = ()) -> Reader:
-        try:
-            return compile_template(value, self.names | frozenset(names))
-        except DataError as error:
-            raise DataError(*(problem.moved(pointer) for problem in error.problems)) from None
-
-    def _condition(self, pointer: str, value: Json, names: Iterable[str] = ()) -> Condition:
-        try:
-            return compile_condition(value, self.names | frozenset(names))
-        except DataError as error:
-            raise DataError(*(problem.moved(pointer) for problem in error.problems)) from None
-
-    def _known(self, what: str, word: str, known: Iterable[str], pointer: str) -> str:
-        known = list(known)
-        if word not in known:
-            raise DataError(Problem(f"there is no {what} {word!r}", pointer, hint=did_you_mean(word, known)))
-        return word
-
-    def _kind(self, kind: str, pointer: str) -> str:
-        return self._known("kind of error", kind, [*self.kinds, *ENGINE_KINDS], pointer)
-
-    def _operation(self, name: str, pointer: str) -> Operation:
-        return self.contract.operations[self._known("operation", name, self.contract.operations, pointer)]
-
-    def _owner(self, name: str, pointer: str) -> Collection:
-        return self.collections[self._known("collection", name, self.collections, pointer)]
-
-    def _schema(self, name: str, pointer: str) -> Schema:
-        try:
-            return self.contract.schema(name)
-        except KeyError:
-            known = list(self.contract.document.get("components", {}).get("schemas", {}))
-            hint = did_you_mean(name, known)
-            raise DataError(Problem(f"the contract has no component schema {name!r}", pointer, hint=hint)) from None
-
-    def _roles(self, roles: Iterable[str], collection: Collection, pointer: str) -> tuple[str, ...]:
-        return tuple(self._known(f"role of {collection.name}", role, collection.roles, pointer) for role in roles)
 
     # ── lifecycles and collections ───────────────────────────────────────────────────────────────────────────────
 
@@ -236,12 +130,6 @@ class Builder:
             provenance=parse_provenance(spec["provenance"]),
         )
 
-    def _duration(self, text: str, pointer: str) -> int:
-        try:
-            return parse_duration(text)
-        except ValueError as error:
-            raise DataError(Problem(str(error), pointer)) from None
-
     def _collection(self, name: str, spec: Data, lifecycle: Lifecycle | None) -> Collection:
         schema = self._schema(spec["schema"], "/schema") if spec["schema"] else None
         properties: Mapping[str, Json] = schema.properties if schema else {}
@@ -295,10 +183,6 @@ class Builder:
             self._roles(way.only, owner, f"{at}/only")
             for n, each in enumerate(way.otherwise):
                 self._roles(each.only, owner, f"{at}/otherwise/{n}/only")
-
-    def _field(self, owner: str, field: str, fields: Iterable[str], pointer: str) -> None:
-        if field not in fields:
-            raise DataError(no_field(owner, field, fields, pointer))
 
     def _join(self, field: str, spec: Data) -> Join:
         order, descending = parse_order(spec.get("order", ""))
@@ -441,119 +325,10 @@ class Builder:
         found = spec.get("errors", {})
         return {self._kind(kind, at + token(kind)): (each["code"], each["message"]) for kind, each in found.items()}
 
-    # ── sign-in, errors, idempotency ─────────────────────────────────────────────────────────────────────────────
-
-    def _channel(self, _n: str, spec: Data) -> Channel:
-        names = {look["as"] for look in spec["look_ups"]}
-        looks = tuple(self._look(f"/look_ups/{n}", look, names) for n, look in enumerate(spec["look_ups"]))
-        principal = self._template("/principal", spec["principal"], names)
-        steady = "$now" not in str(spec)
-        return Channel(spec["channel"], looks, principal, parse_provenance(spec["provenance"]), steady)
-
-    def _look(self, at: str, look: Data, names: Iterable[str]) -> Look:
-        places = [Place(**each) for each in look.get("places", ({"scheme": look.get("scheme", "")},))]
-        for place in places:
-            if not place.field:
-                self._known("security scheme", place.scheme, self.contract.schemes, f"{at}/scheme")
-        self._owner(look["collection"], f"{at}/collection")
-        where = self._condition(f"{at}/where", look["where"], names)
-        return Look(look["as"], tuple(places), look["collection"], where, self._kind(look["unknown"], f"{at}/unknown"))
-
-    def _errors(self) -> ErrorTable:
-        spec = self.data.get("errors", {})
-        answers = {
-            kind: ErrorAnswer(kind, status, {}, compile_template(meaning), UNTOLD)
-            for kind, (status, meaning) in ENGINE_KINDS.items()
-        }
-        for kind, each in self.kinds.items():
-            with self._at(f"/errors/kinds{token(kind)}"):
-                fields = {key: each[key] for key in ("code", "type") if key in each} | each.get("fields", {})
-                message = self._template("/message", each["message"])
-                shaped = self._template("/shape", each["shape"]) if "shape" in each else None
-                source = parse_provenance(each["provenance"])
-                answers[kind] = ErrorAnswer(
-                    kind=kind,
-                    status=self._status(each["status"]),
-                    fields=fields,
-                    message=message,
-                    provenance=source,
-                    shape=shaped,
-                    media=each.get("media", ""),
-                    headers={
-                        name: self._template(f"/headers/{name}", text) for name, text in each.get("headers", {}).items()
-                    },
-                )
-        shape = self._template("/errors/shape", spec.get("shape", PROBLEM_SHAPE))
-        media = spec.get("media", "application/json" if spec else "application/problem+json")
-        return ErrorTable(answers, shape, media, own=not spec)
-
-    def _status(self, status: Json) -> int:
-        """A status, written out or chosen by a setting."""
-        if isinstance(status, int):
-            return status
-        name = status.removeprefix("$setting#/")
-        chosen: int = self.data.get("settings", {})[
-            self._known("setting", name, self.data.get("settings", {}), "/status")
-        ]
-        return chosen
-
     def _admission(self) -> tuple[Need, ...]:
         with self._at("/admission"):
             return tuple(self._need(n, each) for n, each in enumerate(self.data.get("admission", ())))
         return ()
-
-    def _dialect(self) -> Dialect | None:
-        name = self.data.get("dialect")
-        with self._at("/dialect"):
-            return find_dialect(self._known("dialect", name, DIALECTS, "")) if name else None
-        return None
-
-    def _limit(self, name: str, spec: Data) -> Limit:
-        return Limit(
-            name=name,
-            quota=spec["quota"],
-            window=self._duration(spec["window"], "/window"),
-            per=spec.get("per", "caller"),
-            paths=tuple(spec["paths"]),
-            methods=frozenset(spec["methods"]),
-            headers={
-                header: self._template(f"/headers/{header}", each) for header, each in spec.get("headers", {}).items()
-            },
-            provenance=parse_provenance(spec["provenance"]),
-            further=spec.get("further", False),
-        )
-
-    def _steps(self, order: tuple[str, ...]) -> tuple[str, ...]:
-        if sorted(order) != sorted(STEPS) or "match" not in order[:2] or order[0] not in ("match", "count"):
-            hint = f"They are: {', '.join(STEPS)}."
-            self.problems.append(
-                Problem("`steps` must name each step once, beginning with match (or count, match)", "/steps", hint=hint)
-            )
-        return order
-
-    def _storage(self, spec: Data | None) -> Storage | None:
-        if not spec:
-            return None
-        with self._at("/storage"):
-            owner = self._owner(spec["collection"], "/collection")
-            for field in ("size", "content_type", "content"):
-                self._field(owner.name, field, owner.blank, "/collection")
-            return Storage(spec["bucket"], owner.name, self._duration(spec["lasts"], "/lasts") // 1_000_000)
-        return None
-
-    def _idempotency(self, spec: Data | None) -> Idempotency | None:
-        if not spec:
-            return None
-        with self._at("/idempotency"):
-            fields = {
-                self._operation(name, f"/fields{token(name)}").id: field
-                for name, field in spec.get("fields", {}).items()
-            }
-            keep = self._duration(spec["keep"], "/keep")
-            return Idempotency(
-                spec["header"].lower(), frozenset(spec["methods"]), fields, keep, parse_provenance(spec["provenance"])
-            )
-        return None
 
 
 def parse_order(text: str) -> tuple[str, bool]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from tasktwin.behaviour.lifecycle import Provenance
 from tasktwin.contract.violation import token
-from tasktwin.provider.build import parse_provenance
 from tasktwin.provider.provider import Provider
+from tasktwin.provider.resolver import parse_provenance
 from tasktwin.wire import Json
 
 KINDS = ("stated", "observed", "assumed")

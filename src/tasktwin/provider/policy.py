@@ -1,0 +1,136 @@
+"""What a provider does with every request, whatever the operation: who calls, how refusals look, keys, limits, storage."""
+
+from collections.abc import Iterable
+
+from tasktwin.behaviour.expression import compile_template
+from tasktwin.behaviour.rules import (
+    ENGINE_KINDS,
+    STEPS,
+    Channel,
+    Dialect,
+    ErrorAnswer,
+    ErrorTable,
+    Idempotency,
+    Limit,
+    Look,
+    Place,
+    Storage,
+)
+from tasktwin.contract.violation import token
+from tasktwin.dialect import DIALECTS, find_dialect
+from tasktwin.errors import Problem
+from tasktwin.provider.resolver import UNTOLD, Data, Resolver, parse_provenance
+from tasktwin.wire import Json
+
+PROBLEM_SHAPE = {"type": "about:blank", "title": "$error#/kind", "status": "$error#/status", "detail": "$error#/detail"}
+
+
+class PolicyBuilder(Resolver):
+    """Builds the parts of the rules that no operation owns."""
+
+    def _channel(self, _n: str, spec: Data) -> Channel:
+        names = {look["as"] for look in spec["look_ups"]}
+        looks = tuple(self._look(f"/look_ups/{n}", look, names) for n, look in enumerate(spec["look_ups"]))
+        principal = self._template("/principal", spec["principal"], names)
+        steady = "$now" not in str(spec)
+        return Channel(spec["channel"], looks, principal, parse_provenance(spec["provenance"]), steady)
+
+    def _look(self, at: str, look: Data, names: Iterable[str]) -> Look:
+        places = [Place(**each) for each in look.get("places", ({"scheme": look.get("scheme", "")},))]
+        for place in places:
+            if not place.field:
+                self._known("security scheme", place.scheme, self.contract.schemes, f"{at}/scheme")
+        self._owner(look["collection"], f"{at}/collection")
+        where = self._condition(f"{at}/where", look["where"], names)
+        return Look(look["as"], tuple(places), look["collection"], where, self._kind(look["unknown"], f"{at}/unknown"))
+
+    def _errors(self) -> ErrorTable:
+        spec = self.data.get("errors", {})
+        answers = {
+            kind: ErrorAnswer(kind, status, {}, compile_template(meaning), UNTOLD)
+            for kind, (status, meaning) in ENGINE_KINDS.items()
+        }
+        for kind, each in self.kinds.items():
+            with self._at(f"/errors/kinds{token(kind)}"):
+                fields = {key: each[key] for key in ("code", "type") if key in each} | each.get("fields", {})
+                message = self._template("/message", each["message"])
+                shaped = self._template("/shape", each["shape"]) if "shape" in each else None
+                source = parse_provenance(each["provenance"])
+                answers[kind] = ErrorAnswer(
+                    kind=kind,
+                    status=self._status(each["status"]),
+                    fields=fields,
+                    message=message,
+                    provenance=source,
+                    shape=shaped,
+                    media=each.get("media", ""),
+                    headers={
+                        name: self._template(f"/headers/{name}", text) for name, text in each.get("headers", {}).items()
+                    },
+                )
+        shape = self._template("/errors/shape", spec.get("shape", PROBLEM_SHAPE))
+        media = spec.get("media", "application/json" if spec else "application/problem+json")
+        return ErrorTable(answers, shape, media, own=not spec)
+
+    def _status(self, status: Json) -> int:
+        """A status, written out or chosen by a setting."""
+        if isinstance(status, int):
+            return status
+        name = status.removeprefix("$setting#/")
+        chosen: int = self.data.get("settings", {})[
+            self._known("setting", name, self.data.get("settings", {}), "/status")
+        ]
+        return chosen
+
+    def _dialect(self) -> Dialect | None:
+        name = self.data.get("dialect")
+        with self._at("/dialect"):
+            return find_dialect(self._known("dialect", name, DIALECTS, "")) if name else None
+        return None
+
+    def _limit(self, name: str, spec: Data) -> Limit:
+        return Limit(
+            name=name,
+            quota=spec["quota"],
+            window=self._duration(spec["window"], "/window"),
+            per=spec.get("per", "caller"),
+            paths=tuple(spec["paths"]),
+            methods=frozenset(spec["methods"]),
+            headers={
+                header: self._template(f"/headers/{header}", each) for header, each in spec.get("headers", {}).items()
+            },
+            provenance=parse_provenance(spec["provenance"]),
+            further=spec.get("further", False),
+        )
+
+    def _steps(self, order: tuple[str, ...]) -> tuple[str, ...]:
+        if sorted(order) != sorted(STEPS) or "match" not in order[:2] or order[0] not in ("match", "count"):
+            hint = f"They are: {', '.join(STEPS)}."
+            self.problems.append(
+                Problem("`steps` must name each step once, beginning with match (or count, match)", "/steps", hint=hint)
+            )
+        return order
+
+    def _storage(self, spec: Data | None) -> Storage | None:
+        if not spec:
+            return None
+        with self._at("/storage"):
+            owner = self._owner(spec["collection"], "/collection")
+            for field in ("size", "content_type", "content"):
+                self._field(owner.name, field, owner.blank, "/collection")
+            return Storage(spec["bucket"], owner.name, self._duration(spec["lasts"], "/lasts") // 1_000_000)
+        return None
+
+    def _idempotency(self, spec: Data | None) -> Idempotency | None:
+        if not spec:
+            return None
+        with self._at("/idempotency"):
+            fields = {
+                self._operation(name, f"/fields{token(name)}").id: field
+                for name, field in spec.get("fields", {}).items()
+            }
+            keep = self._duration(spec["keep"], "/keep")
+            return Idempotency(
+                spec["header"].lower(), frozenset(spec["methods"]), fields, keep, parse_provenance(spec["provenance"])
+            )
+        return None
