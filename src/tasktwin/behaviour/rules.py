@@ -208,7 +208,11 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What an operation of the contract does."""
+    """What an operation of the contract does.
+
+    ``sees`` are the collections whose rows, with the request, decide the whole answer; ``None`` if more does (the
+    time, an effect), or if it writes.
+    """
 
     operation: str
     verb: Verb
@@ -240,6 +244,7 @@ class Binding:
     wrap: bool = True
     status: int = 0
     checked_late: bool = False
+    sees: tuple[str, ...] | None = None
 
     def transitions(self) -> tuple[Transition, ...]:
         """The lifecycle's transitions that this operation causes."""

@@ -1,10 +1,11 @@
 """A world: everything a client can observe, and the one place where rows are made, changed and moved."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from tasktwin.behaviour.condition import Condition
 from tasktwin.behaviour.expression import Scope
@@ -44,6 +45,15 @@ class Fired:
     collection: str
     row: str
     transition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An answer that was given, and what it rests on: the same while the rows it ``sees`` are the same (``stamps``)."""
+
+    sees: tuple[str, ...]
+    stamps: tuple[int, ...]
+    answer: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +105,7 @@ class World:
         self.journal.reset()
         self.answered: Counter[tuple[str, int]] = Counter()
         self.taken: Counter[tuple[str, str]] = Counter()
+        self.shown: dict[tuple[Hashable, ...], Shown] = {}
         self.callers: dict[tuple[object, ...], Caller] = {}
         self.counted: dict[tuple[str, str], tuple[int, int]] = {}
         self._passed: list[tuple[str, str]] = []
@@ -135,6 +146,11 @@ class World:
         self.store.restore(saved.snapshot)
         self.clock = Clock(saved.now, self.clock.mode)
         self.instant = saved.now
+
+    def stamps(self, collections: tuple[str, ...]) -> tuple[int, ...]:
+        """Numbers that stand for the rows of these collections: as long as they are the same, the rows are."""
+        stamp = self.store.stamp
+        return tuple([stamp(name) for name in collections])
 
     def scope(self) -> Scope:
         """What every expression sees: the time, and how it is written."""

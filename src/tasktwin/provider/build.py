@@ -1,6 +1,7 @@
 """From a provider's data to the rules that the engine obeys: every name is resolved here, every mistake told here."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from tasktwin.behaviour.condition import ALWAYS
 from tasktwin.behaviour.lifecycle import NEW, Lifecycle, Otherwise, State, Transition
@@ -19,6 +20,7 @@ from tasktwin.behaviour.rules import (
     Search,
     Unique,
 )
+from tasktwin.contract import Operation
 from tasktwin.contract.violation import token
 from tasktwin.errors import DataError, Problem
 from tasktwin.provider.field import accepted, default_of, defaults_of, fault_finder, formats, left_out
@@ -241,7 +243,24 @@ class Builder(PolicyBuilder):
             checked_late=spec.get("checked", "early") == "late",
         )
         self._makes_sense(binding)
-        return binding
+        return replace(binding, sees=self._sees(spec, binding, operation))
+
+    def _sees(self, spec: Data, binding: Binding, operation: Operation) -> tuple[str, ...] | None:
+        """What ``Binding.sees`` is. An answer that tells the time, or its own address, is never the same twice."""
+        own = [each for each in (binding.collection, binding.shows) if each]
+        names = {
+            *(each.name for each in own),
+            *(join.collection for each in own for join in each.joins),
+            *(need["collection"] for need in [*spec.get("needs", ()), *self.data.get("admission", ())]),
+            *(look["collection"] for channel in self.data.get("sign_in", ()) for look in channel["look_ups"]),
+        }
+        told = [spec, self.data.get("admission"), self.data.get("sign_in"), *map(self.data["collections"].get, names)]
+        by_effects = binding.effect or binding.first or any(line.test for line in binding.filters)
+        by_address = binding.paging and binding.paging.style == "offset"
+        by_headers = any(each.where not in ("path", "query") for each in operation.declared)
+        if binding.verb not in ("read", "list") or by_effects or by_address or by_headers or "$now" in str(told):
+            return None
+        return tuple(sorted(names))
 
     def _makes_sense(self, binding: Binding) -> None:
         if binding.verb in ("create", "read", "list", "update", "delete", "move") and binding.collection is None:
