@@ -34,8 +34,8 @@ def bare(prepared: dict[str, Any]) -> Callable[[Message, Receive, Send], Awaitab
     async def app(scope: Message, receive: Receive, send: Send) -> None:
         while (await receive()).get("more_body"):
             pass
-        query = scope["query_string"].decode()
-        status, headers, body = answers[f"{scope['method']} {scope['path']}{'?' * bool(query)}{query}"]
+        query, path = scope["query_string"].decode(), f"{scope['method']} {scope['path']}"
+        status, headers, body = answers.get(f"{path}?{query}") or answers[path]
         body["timestamp"] = int(time.time())
         raw = orjson.dumps(body)
         length = (b"content-length", str(len(raw)).encode())

@@ -42,6 +42,13 @@ LUA = """
 wrk.method = %(method)s
 wrk.body = %(body)s
 for name, value in pairs(%(headers)s) do wrk.headers[name] = value end
+local n = 0
+if %(fresh)s then
+  request = function()
+    n = n + 1
+    return wrk.format(nil, wrk.path .. "?n=" .. n)
+  end
+end
 done = function(summary, latency)
   local e = summary.errors
   io.write(string.format('\\n{"requests": %%d, "seconds": %%f, "p50": %%f, "p99": %%f, "refused": %%d, "lost": %%d}\\n',
@@ -66,16 +73,19 @@ class Case:
     headers: dict[str, str]
     body: str = ""
     seeds: str = "default"
+    fresh: bool = False  # each time in other words, so that nothing can be answered from before
 
     def lua(self) -> str:
         """The request as a script for wrk."""
         headers = ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in self.headers.items())
         body = json.dumps(self.body) if self.body else "nil"
-        return LUA % {"method": json.dumps(self.method), "body": body, "headers": f"{{{headers}}}"}
+        fresh = "true" if self.fresh else "false"
+        return LUA % {"method": json.dumps(self.method), "body": body, "headers": f"{{{headers}}}", "fresh": fresh}
 
 
 CASES = (
     Case("GET a task", "GET", "/api/v1/tasks/10000000-0000-4000-8000-000000000001", 200, HUMAN),
+    Case("GET, not asked before", "GET", "/api/v1/tasks/10000000-0000-4000-8000-000000000001", 200, HUMAN, fresh=True),
     Case("POST a task", "POST", "/api/v1/tasks/", 200, {**AGENT, **JSON}, json.dumps(TASK)),
     Case("GET 50 of 6,000", "GET", "/api/v1/tasks/?page=1&page_size=50", 200, AGENT, seeds="busy"),
     Case("POST refused", "POST", "/api/v1/tasks/", 422, {**AGENT, **JSON}, '{"title": 5}'),
