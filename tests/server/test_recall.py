@@ -1,10 +1,12 @@
 """A read that is asked again is answered from before only while nothing that decided it has changed."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tasktwin import Twin
+from tasktwin import Twin, load
 
 TASK = "10000000-0000-4000-8000-000000000009"
 PATH = f"/api/v1/tasks/{TASK}"
@@ -67,3 +69,21 @@ def test_another_caller_in_the_same_words_gets_an_answer_of_their_own(twin: Twin
     assert isinstance(seen(twin, "agent_ada"), dict)
     assert seen(twin, "human_alice") == 404
     assert twin.request("GET", PATH).status == 401
+
+
+NEVER = {
+    "the time": ("getCapability: {verb: read,", "getCapability: {where: {created_at: {not: $now}}, verb: read,"),
+    "the page's time": ("page_size: $page#/size", "page_size: $page#/size, at: $now"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), NEVER.values(), ids=NEVER)
+def test_what_tells_the_time_is_never_answered_from_before(tmp_path: Path, old: str, new: str) -> None:
+    folder = tmp_path / "uumit"
+    shutil.copytree(load("uumit").folder, folder)
+    data = folder / "provider.yaml"
+    text = data.read_text(encoding="utf-8")
+    assert old in text
+    data.write_text(text.replace(old, new), encoding="utf-8")
+    assert load("uumit").rules.bindings["getCapability"].sees is not None
+    assert load(str(folder)).rules.bindings["getCapability"].sees is None

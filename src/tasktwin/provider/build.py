@@ -254,7 +254,8 @@ class Builder(PolicyBuilder):
             *(need["collection"] for need in [*spec.get("needs", ()), *self.data.get("admission", ())]),
             *(look["collection"] for channel in self.data.get("sign_in", ()) for look in channel["look_ups"]),
         }
-        told = [spec, self.data.get("admission"), self.data.get("sign_in"), *map(self.data["collections"].get, names)]
+        around = [self.data.get(key) for key in ("admission", "sign_in", "paging")]
+        told = [spec, *around, *map(self.data["collections"].get, names)]
         by_effects = binding.effect or binding.first or any(line.test for line in binding.filters)
         by_address = binding.paging and binding.paging.style == "offset"
         by_headers = any(each.where not in ("path", "query") for each in operation.declared)

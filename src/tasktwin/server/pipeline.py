@@ -228,9 +228,8 @@ class Pipeline:
         known = exchange.world.shown.get(self._words(exchange))
         if known is None or known.stamps != exchange.world.stamps(known.sees):
             return False
-        before: Exchange = known.answer
-        exchange.match, exchange.operation, exchange.principal = before.match, before.operation, before.principal
-        exchange.outcome, exchange.status, exchange.reason = before.outcome, before.status, before.reason
+        exchange.match, exchange.principal, exchange.outcome = known.answer
+        exchange.operation, exchange.status, exchange.reason = exchange.match.operation, 200, exchange.outcome.reason
         if self.rules.limits:
             self._count(exchange)
         self._wrap(exchange)
@@ -246,7 +245,8 @@ class Pipeline:
         world = exchange.world
         if len(world.shown) >= MOST_SHOWN:
             world.shown.clear()
-        world.shown[self._words(exchange)] = Shown(binding.sees, world.stamps(binding.sees), exchange)
+        answer = (exchange.match, exchange.principal, exchange.outcome)
+        world.shown[self._words(exchange)] = Shown(binding.sees, world.stamps(binding.sees), answer)
 
     def _words(self, exchange: Exchange) -> tuple[Hashable, ...]:
         return (exchange.path, exchange.query, *exchange.carried(self.proofs))
