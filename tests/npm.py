@@ -43,7 +43,7 @@ def install(packages: tuple[str, ...]) -> Path:
             fresh = Path(folder) / "fresh"
             fresh.mkdir()
             _npm_install(fresh, wanted)
-            _put(fresh, home)
+            put(fresh, home)
     return home / "node_modules"
 
 
@@ -54,7 +54,7 @@ def _npm_install(folder: Path, packages: tuple[str, ...]) -> None:
     assert done.returncode == 0, f"npm could not install {', '.join(packages)}:\n{done.stdout}{done.stderr}"
 
 
-def _put(fresh: Path, home: Path) -> None:
+def put(fresh: Path, home: Path) -> None:
     """Into its place in one step, so that no parallel test run sees half of it. Whoever comes second leaves it so."""
     try:
         fresh.rename(home)

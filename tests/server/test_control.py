@@ -375,7 +375,7 @@ def test_a_trigger_that_cannot_fire_changes_nothing(world: World, name: str, wis
 def test_lifecycles_tell_the_states_and_how_many_rows_are_in_each(world: World) -> None:
     world.api.post(f"{TASKS}{ALICES_TASK}/close", headers=ALICE)
     told = world.control.get("/lifecycles").json()
-    assert set(told) == {"task", "application", "transaction"}
+    assert set(told) == {"task", "application", "transaction", "generation"}
     states = {name: each["rows"] for name, each in told["task"]["states"].items()}
     assert states == {"draft": 3, "open": 4, "matched": 2, "closed": 3, "cancelled": 2, "expired": 2}
     assert told["task"]["states"]["closed"]["final"]

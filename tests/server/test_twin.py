@@ -230,6 +230,9 @@ BEGINNING = everything(TARGET)
 def check(answer: Answer, path: str) -> None:
     """No defect, the API's shape, and unless something was done everything as it was."""
     assert answer.status < 500, answer
+    if answer.headers["content-type"] == "text/event-stream":
+        assert answer.content.endswith(b"\n\n")
+        return
     body: Json = answer.json() if answer.content else None
     if answer.status >= 400:
         assert set(body) == {"code", "message", "data", "timestamp"}

@@ -28,6 +28,7 @@ ROWS = st.dictionaries(FIELDS, VALUES)
 TOPICS = st.sampled_from(["run", "feed", "hook"])
 LIFECYCLES = st.sampled_from(["task", "bid"])
 DUES = st.integers(0, 6)
+INSTANTS = st.sampled_from([7, 8, 1007, 1999])
 TESTS = st.sampled_from([None, lambda row: "s" in row, lambda row: row.get("t") == 1, lambda _: []])
 EQUALS = st.dictionaries(FIELDS, SCALARS, max_size=2).map(lambda fields: tuple(sorted(fields.items())))
 WATCHED = [Query("task"), *(Query("task", (("s", value),), "t") for value in (None, True, 1, "z"))]
@@ -43,6 +44,7 @@ class State:
     counters: dict[str, int] = field(default_factory=dict)
     topics: list[tuple[str, list[Event]]] = field(default_factory=list)
     newest: dict[str, int] = field(default_factory=dict)
+    written: list[tuple[str, int]] = field(default_factory=list)
     timers: list[Timer] = field(default_factory=list)
 
 
@@ -53,6 +55,17 @@ class Model:
     state: State = field(default_factory=State)
     begun: State | None = None
     marks: list[State] = field(default_factory=list)
+
+
+def serial(written: list[tuple[str, int]], topic: str, instant: int) -> int:
+    """How many events of a topic stand without a break in the same millisecond before this one."""
+    count = 0
+    for name, moment in reversed(written):
+        if name == topic:
+            if moment != instant // 1000:
+                break
+            count += 1
+    return count
 
 
 def same(one: Json, other: Json) -> bool:
@@ -146,12 +159,13 @@ class StoreMachine(RuleBasedStateMachine):
         counters[name] = counters.get(name, 0) + 1
         assert self.stores[which].number(name) == counters[name]
 
-    @rule(which=WHICH, topic=TOPICS, data=VALUES)
-    def append(self, which: int, topic: str, data: Json) -> None:
+    @rule(which=WHICH, topic=TOPICS, data=VALUES, instant=INSTANTS)
+    def append(self, which: int, topic: str, data: Json, instant: int) -> None:
         state = self.models[which].state
         state.newest[topic] = state.newest.get(topic, 0) + 1
-        event = Event(topic, state.newest[topic], 7, "kind", data)
-        assert self.stores[which].append(topic, 7, "kind", data) == event
+        event = Event(topic, state.newest[topic], instant, "kind", data, serial(state.written, topic, instant))
+        state.written = [*state.written, (topic, instant // 1000)]
+        assert self.stores[which].append(topic, instant, "kind", data) == event
         kept = dict(state.topics).get(topic, [])
         others = [entry for entry in state.topics if entry[0] != topic]
         state.topics = [*others, (topic, [*kept, event][-EVENT_LIMIT:])][-TOPIC_LIMIT:]
@@ -252,6 +266,10 @@ class StoreMachine(RuleBasedStateMachine):
             assert store.timers() == firing(state)
             assert store.next_due() == min((timer.due for timer in state.timers), default=None)
             kept = {topic: events[0].number for topic, events in state.topics}
+            assert [store.span(name) for name in ("run", "none")] == [
+                (kept.get("run", state.newest.get("run", 0) + 1), state.newest.get("run", 0)),
+                (1, 0),
+            ]
             assert store.topics() == {name: (kept.get(name, last + 1), last) for name, last in state.newest.items()}
 
 

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx2
 import pytest
 import yaml
 
@@ -51,11 +52,12 @@ def test_the_script_stops_after_the_refusal_when_the_capability_is_unknown(serve
 
 @pytest.mark.parametrize("case", COMMANDS.values(), ids=COMMANDS)
 def test_a_command_of_the_guide_answers_as_it_says(serve: Serve, case: Json) -> None:
-    base = serve("uumit")
+    base = serve("uumit", "--clock", case.get("clock", "real"))
     transaction = bought(base) if "TRANSACTION_UUID_HERE" in case["command"] else ""
     done = bash(filled(case["command"], base, transaction) + case.get("then", ""))
+    printed = events(done.stdout) if "curl -N" in case["command"] else done.stdout
     assert [
-        condition for condition in case["holds"].splitlines() if not holds(condition, done.stdout, transaction)
+        condition for condition in case["holds"].splitlines() if not holds(condition, printed, transaction)
     ] == [], done.stdout
     assert [line for line in case.get("details", ()) if line not in done.stderr] == []
 
@@ -122,6 +124,13 @@ def holds(condition: str, printed: str, transaction: str) -> bool:
     done = subprocess.run(["jq", "-e", condition], input=printed, env=env, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), f"{condition}: {done.stderr}"
     return done.returncode == 0
+
+
+def events(printed: str) -> str:
+    """The events that curl printed, as a JSON list."""
+    asked, media = httpx2.Request("POST", "http://twin"), {"Content-Type": "text/event-stream"}
+    response = httpx2.Response(200, headers=media, text=printed, request=asked)
+    return json.dumps([{"event": each.event, "data": each.json()} for each in httpx2.EventSource(response)])
 
 
 def sections(printed: str) -> dict[str, list[Json]]:

@@ -33,8 +33,9 @@ def operations() -> Iterator[tuple[str, str, str]]:
 
 
 def triggers() -> Iterator[tuple[str, str, str]]:
-    """Lifecycle, trigger or timer, and a state in which the lifecycle does not draw it."""
-    for name, lifecycle in load("uumit").rules.lifecycles.items():
+    """Lifecycle of what callers see, trigger or timer, and a state in which the lifecycle does not draw it."""
+    for name in ROWS:
+        lifecycle = load("uumit").rules.lifecycles[name]
         for trigger, ways in lifecycle.by_trigger.items():
             sources = {source for way in ways for source in way.sources}
             yield from ((name, trigger, state) for state in lifecycle.states if state not in sources)

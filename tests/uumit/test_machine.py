@@ -429,5 +429,6 @@ def test_the_twin_and_the_model_agree_on_any_sequence_of_calls() -> None:
     MarketMachine.steps, MarketMachine.taken = 0, set()
     run_state_machine_as_test(MarketMachine, settings=SETTINGS)
     assert MarketMachine.steps >= 2_000
-    ways = {(name, way) for name, lifecycle in uumit().rules.lifecycles.items() for way in lifecycle.transitions}
+    modelled = [each for name, each in uumit().rules.lifecycles.items() if name != "generation"]
+    ways = {(each.name, way) for each in modelled for way in each.transitions}
     assert len(MarketMachine.taken & ways) >= 0.8 * len(ways), "too few legal moves were made"

@@ -38,6 +38,8 @@ ROOTS = PARTED | {
     "setting",
     "limit",
     "method",
+    "event",
+    "rpc",
 }
 
 _EXPRESSION = re.compile(r"\$(?P<root>[A-Za-z_][\w.-]*)(?P<pointer>#(?:/[^}\s]*)?)?")

@@ -76,7 +76,7 @@ class Transition:
         """How it is caused, for people: the operation, ``trigger NAME`` or ``after N s``."""
         if self.operation:
             return self.operation
-        return f"after {self.after // 1_000_000} s" if self.after is not None else f"trigger {self.trigger}"
+        return f"after {self.after / 1_000_000:g} s" if self.after is not None else f"trigger {self.trigger}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ METHOD_NOT_FOUND = (-32601, "Method not found")
 INVALID_PARAMS = (-32602, "Invalid params")
 INTERNAL_ERROR = (-32603, "Internal error")
 
+EXACT = 2**53
+"""From here on a number that was read as a double need not be the one that was sent."""
+
 
 def answer(world: World, binding: Binding, call: Call) -> Outcome:
     """Answer one JSON-RPC request. Never raises ``Refusal``: a refusal becomes a JSON-RPC error."""
@@ -47,8 +50,14 @@ def _fault(request: Json) -> str:
         return "method must be a string"
     if "params" in request and not isinstance(request["params"], (dict, list)):
         return "params must be an object or an array"
-    if isinstance(request.get("id"), (dict, list, bool)):
+    return _fault_of_id(request.get("id"))
+
+
+def _fault_of_id(key: Json) -> str:
+    if isinstance(key, (dict, list, bool)):
         return "id must be a string, a number or null"
+    if isinstance(key, float) and abs(key) >= EXACT:
+        return "id is a number that would not come back as it was sent: send it as a string"
     return ""
 
 
@@ -72,6 +81,7 @@ def _obey(world: World, method: Method, call: Call, params: Json, key: Json) -> 
     scope: Scope = {**world.scope(), "params": params, "principal": call.principal}
     body = _body(world, method, scope)
     inner = Call(method.operation, call.principal, path=method.path(scope), header=call.header, body=body)
+    inner.stream, inner.bounded, inner.also = method.stream, call.bounded, {"params": params, "rpc": {"id": key}}
     rule = world.rules.idempotency
     verb = world.rules.contract.operations[method.operation].method
     once = find_key(rule, verb, method.operation, call.header, inner.body) if rule else None
@@ -83,6 +93,8 @@ def _obey(world: World, method: Method, call: Call, params: Json, key: Json) -> 
         outcome = act(world, world.rules.bindings[method.operation], inner)
     if outcome.refusal:
         raise outcome.refusal
+    if outcome.stream:
+        return outcome
     result = method.result({**scope, "response.body": outcome.body})
     if once and rule:
         keep(world, rule, asked, once, result=result)

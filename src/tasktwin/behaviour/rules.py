@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from tasktwin.behaviour.condition import ALWAYS, Condition
 from tasktwin.behaviour.expression import Reader, Scope
 from tasktwin.behaviour.lifecycle import Lifecycle, Provenance, Transition
+from tasktwin.behaviour.telling import StreamRule
 from tasktwin.contract import Contract, Operation, Schema
 from tasktwin.errors import Refusal
 from tasktwin.state import Row
@@ -40,6 +41,7 @@ ENGINE_KINDS: Mapping[str, tuple[int, str]] = {
     "throttled": (429, "too many requests"),
     "upload_invalid": (400, "the form lacks something, or its file is too large"),
     "upload_refused": (403, "the form is not signed, was changed, or is too old"),
+    "gone": (410, "what the reader wants to go on from is no longer kept"),
     "not_modelled": (501, "the twin does not model this"),
 }
 """The kinds of refusal that the engine itself raises, each with its status and meaning where the data is silent."""
@@ -50,6 +52,7 @@ STEPS = (
     "authenticate",  # who calls, and may they at all
     "count",  # how often has this caller asked
     "replay",  # has this idempotency key been answered before
+    "fault",  # was trouble ordered for it
     "parse",  # can the body be read at all
     "check_request",  # does the request keep the contract
     "perform",  # do it, wholly or not at all
@@ -99,6 +102,10 @@ class Collection:
     writable: frozenset[str] = frozenset()
     left_out: frozenset[str] = frozenset()
     instants: frozenset[str] = frozenset()
+
+    def topic(self, row: Row) -> str:
+        """The topic that a row's events are written to."""
+        return f"{self.name}:{row[self.id_field]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +211,7 @@ class Method:
     result: Reader
     provenance: Provenance
     errors: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    stream: StreamRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +252,7 @@ class Binding:
     wrap: bool = True
     status: int = 0
     checked_late: bool = False
+    stream: StreamRule | None = None
     sees: tuple[str, ...] | None = None
 
     def transitions(self) -> tuple[Transition, ...]:

@@ -12,13 +12,14 @@ from tasktwin.errors import DataError, MisuseError, Problem, Refusal
 from tasktwin.state import Chance, format_instant, parse_instant
 from tasktwin.wire import Json
 
-UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+UNITS = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
+"""Microseconds."""
 MOST_ROWS = 1_000_000
-LONGEST = 36_500 * 86_400
-"""Seconds of the longest duration: a hundred years."""
+LONGEST = 36_500 * UNITS["d"]
+"""The longest duration: a hundred years."""
 
 
-_DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
+_DURATION = re.compile(r"(\d{1,9})(ms|[smhd])", re.ASCII)
 RELATIVE = re.compile(r"([+-])(\d{1,9})([smhd])", re.ASCII)
 """How seeds write a time that counts from the world's beginning."""
 
@@ -44,12 +45,17 @@ class Seeds:
 
 
 def parse_duration(text: str) -> int:
-    """``90s``, ``10m``, ``72h``, ``3d`` to microseconds. Raises ``ValueError`` on anything else, on zero and beyond a century."""
+    """``400ms``, ``90s``, ``10m``, ``72h``, ``3d`` to microseconds.
+
+    Raises ``ValueError`` on anything else, on zero and beyond a century.
+    """
     found = _DURATION.fullmatch(text)
-    seconds = int(found[1]) * UNITS[found[2]] if found else 0
-    if not 0 < seconds <= LONGEST:
-        raise ValueError(f"{text!r} is no duration: write 90s, 10m, 72h or 3d, more than nothing and at most 36500d")
-    return seconds * 1_000_000
+    span = int(found[1]) * UNITS[found[2]] if found else 0
+    if not 0 < span <= LONGEST:
+        raise ValueError(
+            f"{text!r} is no duration: write 400ms, 90s, 10m, 72h or 3d, more than nothing and at most 36500d"
+        )
+    return span
 
 
 def compile_maker(value: Json) -> Maker:
@@ -101,7 +107,7 @@ def _dated(fields: dict[str, Json], collection: Collection, world: World) -> dic
     """Times such as ``-2h`` are relative to the world's beginning."""
     for name in collection.instants & fields.keys():
         if isinstance(fields[name], str) and (found := RELATIVE.fullmatch(fields[name])):
-            offset = int(found[1] + found[2]) * UNITS[found[3]] * 1_000_000
+            offset = int(found[1] + found[2]) * UNITS[found[3]]
             try:
                 fields[name] = format_instant(world.instant + offset, world.rules.precision)
             except ValueError:

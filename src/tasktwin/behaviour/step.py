@@ -88,6 +88,14 @@ class Step:
         """Send another row through the transition that ``trigger`` causes there. Refused if its state forbids it."""
         return self.world.move(collection, row, trigger, self.scope, fields)
 
+    def begin(self, trigger: str, collection: str, **fields: Json) -> Row:
+        """Make a row through the transition from ``new`` that ``trigger`` causes there."""
+        return self.world.begin(collection, trigger, self.scope, fields)
+
+    def tell(self, kind: str, data: Json) -> None:
+        """Leave an event in the log of this step's row."""
+        self.world.tell(self.world.rules.collections[self.collection].topic(self.row), kind, data)
+
     def answer_with(self, media: str = "", **headers: str) -> None:
         """The answer is of another media type than JSON (text or bytes), or carries further headers (``_`` for ``-``)."""
         told = self.scope.setdefault("told", {})

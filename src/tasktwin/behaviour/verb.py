@@ -8,9 +8,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from tasktwin.behaviour.condition import contains
 from tasktwin.behaviour.expression import Scope
-from tasktwin.behaviour.rules import Binding, Collection, Join, Need, Unique
+from tasktwin.behaviour.lifecycle import Provenance
+from tasktwin.behaviour.rules import Binding, Collection, Need, Unique
 from tasktwin.behaviour.step import Step
 from tasktwin.behaviour.storage import upload
+from tasktwin.behaviour.stream import Subscription, row_of, subscribe
+from tasktwin.behaviour.telling import StreamRule
+from tasktwin.behaviour.view import show
 from tasktwin.behaviour.world import World
 from tasktwin.contract import Operation
 from tasktwin.errors import Refusal
@@ -19,10 +23,18 @@ from tasktwin.wire import Json
 
 Keep: TypeAlias = Callable[[Row], bool]
 
+EVENT_STREAM = "text/event-stream"
+UNBUFFERED = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+"""Nobody on the way may keep a stream back: the second is for nginx."""
+
 
 @dataclass(slots=True)
 class Call:
-    """One operation asked for: its inputs as the contract read them, and who asks."""
+    """One operation asked for: its inputs as the contract read them, and who asks.
+
+    ``also`` are further roots for templates. For streams: ``stream`` is asked for instead of the operation's own
+    answer, ``topic`` was begun by this very request before, ``bounded`` asks to end where the log ends now.
+    """
 
     operation: str
     principal: dict[str, Json] | None = None
@@ -34,6 +46,10 @@ class Call:
     late: Refusal | None = None
     url: Callable[[], str] = str
     admitted: Mapping[str, Row | None] = field(default_factory=dict)
+    stream: StreamRule | None = None
+    also: Mapping[str, Json] = field(default_factory=dict)
+    topic: str = ""
+    bounded: bool = False
 
 
 @dataclass(slots=True)
@@ -49,6 +65,7 @@ class Outcome:
     status: int = 0
     media: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    stream: Subscription | None = None
 
 
 def act(world: World, binding: Binding, call: Call) -> Outcome:
@@ -61,6 +78,7 @@ def act(world: World, binding: Binding, call: Call) -> Outcome:
     told: dict[str, Json] = {}
     scope["told"] = told
     scope.update(call.admitted)
+    scope.update(call.also)
     for guard in binding.first_guards:
         guard.check(scope, {})
     if binding.first:
@@ -69,7 +87,14 @@ def act(world: World, binding: Binding, call: Call) -> Outcome:
         scope[need.name] = needed(world, scope, need)
     if binding.row is None:
         _guard(binding, scope, {})
-    body = VERBS[binding.verb](world, binding, scope)
+    stream = binding.stream or call.stream
+    body = None
+    if stream is None or not _goes_on(world, binding, stream, call, scope):
+        body = VERBS[binding.verb](world, binding, scope)
+    if stream:
+        opened = subscribe(world, stream, scope, binding.collection, told.get("row") or {})
+        opened.bounded = opened.bounded or call.bounded
+        return Outcome(None, _reason(stream.provenance), media=EVENT_STREAM, headers=UNBUFFERED, stream=opened)
     if "answer" in told:
         name, row = told["answer"]
         body = show(world, world.rules.collections[name], row, scope)
@@ -78,38 +103,12 @@ def act(world: World, binding: Binding, call: Call) -> Outcome:
         refusal.data = show(world, binding.collection, refusal.data, scope)
     elif binding.answer and binding.verb not in ("list", "compute"):
         body = binding.answer({**scope, "response.body": body})
-    assumed = binding.provenance.kind == "assumed"
-    reason = f"assumed: {binding.provenance.note}" if assumed else "state"
     media, headers = told.get("media", ""), told.get("headers", ())
-    return Outcome(body, reason, refusal, binding.status, media, headers)
+    return Outcome(body, _reason(binding.provenance), refusal, binding.status, media, headers)
 
 
-def show(world: World, collection: Collection, row: Row, scope: Scope) -> Row:
-    """A row as a client sees it: without what is private, with what other collections add."""
-    if not collection.private and not collection.joins:
-        return row
-    shown = row.copy()
-    for name in collection.private:
-        shown.pop(name, None)
-    if collection.joins:
-        inner = {**scope, "row": row}
-        for join in collection.joins:
-            shown[join.field] = _joined(world, join, inner)
-    return shown
-
-
-def _joined(world: World, join: Join, scope: Scope) -> Json:
-    private = world.rules.collections[join.collection].private
-    if not join.all:
-        row = world.first(join.collection, join.where, scope, join.order, descending=join.descending)
-        return join.otherwise if row is None else join.give({**scope, "row": _public(row, private)})
-    query = world.select(join.collection, join.where, scope, {})
-    found = world.store.find(query._replace(order=join.order, descending=join.descending)) if query else []
-    return [join.give({**scope, "row": _public(row, private)}) for row in found]
-
-
-def _public(row: Row, private: frozenset[str]) -> Row:
-    return {name: value for name, value in row.items() if name not in private} if private else row
+def _reason(provenance: Provenance) -> str:
+    return f"assumed: {provenance.note}" if provenance.kind == "assumed" else "state"
 
 
 def admit(
@@ -159,7 +158,21 @@ def _row(world: World, binding: Binding, scope: Scope) -> Row:
     if scope["late"]:
         raise scope["late"]
     _guard(binding, scope, row)
+    scope["told"]["row"] = row
     return row
+
+
+def _goes_on(world: World, binding: Binding, stream: StreamRule, call: Call, scope: Scope) -> bool:
+    """Whether the stream of a row that was made before goes on, so that nothing is made. Raises ``Refusal``."""
+    collection = binding.collection
+    key = call.topic.partition(":")[2] or row_of(stream, scope)
+    if not key or collection is None:
+        return False
+    row = world.store.get(collection.name, key)
+    if row is None or not collection.visible.holds(scope, row):
+        raise Refusal(stream.gone or "not_found", f"there is no {collection.name} {key[:60]!r} to go on with")
+    scope["told"]["row"] = row
+    return True
 
 
 def _guard(binding: Binding, scope: Scope, row: Row) -> None:
@@ -187,11 +200,10 @@ def _create(world: World, binding: Binding, scope: Scope) -> Json:
         step = _step(world, binding, scope, world.make(collection.name, fields))
         if binding.effect:
             world.rules.effects[binding.effect](step)
+        scope["told"]["row"] = step.row
         return show(world, binding.shows or collection, step.row, scope)
-    way = world.choose(scope, collection, None, ways)
-    values = way.values(scope) if way.values else {}
-    row = world.make(collection.name, {**fields, **values, collection.lifecycle.field: way.to})
-    row = world.enter(scope, collection, way, None, row)
+    row = world.create(scope, collection, world.choose(scope, collection, None, ways), fields)
+    scope["told"]["row"] = row
     return show(world, binding.shows or collection, row, scope)
 
 

@@ -9,12 +9,14 @@ from typing import Any
 
 from tasktwin.behaviour.condition import Condition
 from tasktwin.behaviour.expression import Scope
+from tasktwin.behaviour.fault import Faults
 from tasktwin.behaviour.lifecycle import NEW, Transition
 from tasktwin.behaviour.rules import Channel, Collection, Rules
 from tasktwin.behaviour.step import Step
 from tasktwin.errors import MisuseError, Refusal
 from tasktwin.state import (
     Clock,
+    Event,
     Journal,
     Query,
     Row,
@@ -32,6 +34,9 @@ FIRINGS = 100_000
 
 FARTHEST = 1e12
 """Seconds that one advance may be asked for; the calendar ends long before."""
+
+JOURNAL = "journal"
+"""The topic that stands for the world's journal; those of rows have a colon."""
 
 MOST_DIGITS = 24
 """Digits of a decimal before its point; arithmetic on more would round."""
@@ -86,7 +91,11 @@ class Saved:
 
 
 class World:
-    """One independent copy of an API's state. Not thread-safe: one caller at a time."""
+    """One independent copy of an API's state. Not thread-safe: one caller at a time.
+
+    ``era`` changes when the world's log is another one. While somebody has ``watched`` a stream, ``news`` are the
+    topics that were written since it was last emptied; an undone write may stand there too.
+    """
 
     def __init__(self, name: str, rules: Rules, store: Store, beginning: Beginning, journal: Journal) -> None:
         self.name = name
@@ -95,6 +104,9 @@ class World:
         self.beginning = beginning
         self.journal = journal
         self.snapshots: dict[str, Saved] = {}
+        self.era = 0
+        self.watched = 0
+        self.news: set[str] = set()
         self.begin_again()
 
     def begin_again(self) -> None:
@@ -108,6 +120,10 @@ class World:
         self.shown: dict[tuple[Hashable, ...], Shown] = {}
         self.callers: dict[tuple[object, ...], Caller] = {}
         self.counted: dict[tuple[str, str], tuple[int, int]] = {}
+        self.faults = Faults(self.beginning.seed)
+        self.told: Counter[tuple[str, str]] = Counter()
+        self.frames: dict[tuple[int, str, int], Any] = {}
+        self.era += 1
         self._passed: list[tuple[str, str]] = []
 
     @contextmanager
@@ -146,6 +162,8 @@ class World:
         self.store.restore(saved.snapshot)
         self.clock = Clock(saved.now, self.clock.mode)
         self.instant = saved.now
+        self.era += 1
+        self.frames.clear()
 
     def stamps(self, collections: tuple[str, ...]) -> tuple[int, ...]:
         """Numbers that stand for the rows of these collections: as long as they are the same, the rows are."""
@@ -186,13 +204,13 @@ class World:
         """
         if not 0 <= seconds <= FARTHEST:
             raise MisuseError("the clock only moves forward, and not for ever: reset the world to go back")
-        saved, taken = self.save(), self.taken.copy()
+        saved, taken, era = self.save(), self.taken.copy(), self.era
         try:
             self.clock.advance(round(seconds * 1_000_000))
             return self.settle(self.clock.now())
         except MisuseError:
             self.restore(saved)
-            self.taken = taken
+            self.taken, self.era = taken, era
             raise
 
     def read(self, collection: str, key: str) -> Row | None:
@@ -243,6 +261,12 @@ class World:
             raise MisuseError(f"there is no {owners[0].collection} {key!r}")
         with self.transaction():
             return self.move(owners[0].collection, row, name, self.scope(), {})
+
+    def tell(self, topic: str, kind: str, data: Json) -> Event:
+        """Write an event, which whoever reads the topic will see."""
+        if self.watched:
+            self.news.add(topic)
+        return self.store.append(topic, self.instant, kind, data)
 
     def make(self, name: str, fields: dict[str, Json]) -> Row:
         """Put a new row: its identifier, time stamps and defaults come from here. Unknown fields are dropped."""
@@ -322,6 +346,21 @@ class World:
         self._arrive(collection, way, before, step.row)
         return step.row
 
+    def begin(self, name: str, trigger: str, scope: Scope, fields: dict[str, Json]) -> Row:
+        """Make a row through the transition from nothing that a trigger causes. Raises ``Refusal`` like ``enter``."""
+        collection = self.rules.collections[name]
+        ways = collection.lifecycle.by_trigger.get(trigger, ()) if collection.lifecycle else ()
+        if not ways:
+            raise MisuseError(f"{name} has no trigger {trigger!r}")
+        return self.create(scope, collection, self.choose(scope, collection, None, ways), fields)
+
+    def create(self, scope: Scope, collection: Collection, way: Transition, fields: dict[str, Json]) -> Row:
+        """Make a row through a transition from nothing."""
+        assert collection.lifecycle is not None
+        values = way.values(scope) if way.values else {}
+        row = self.make(collection.name, {**fields, **values, collection.lifecycle.field: way.to})
+        return self.enter(scope, collection, way, None, row)
+
     def move(self, name: str, row: Row, trigger: str, scope: Scope, fields: dict[str, Json]) -> Row:
         """Send a row through the transition that a trigger causes. Raises ``Refusal`` if its state forbids it."""
         collection = self.rules.collections[name]
@@ -360,7 +399,7 @@ class World:
         if source != row.get(lifecycle.field):
             self.arm(collection, row, self.instant)
         data = {"from": source, "to": row.get(lifecycle.field), "row": row}
-        self.store.append(f"{collection.name}:{row[collection.id_field]}", self.instant, way.name, data)
+        self.tell(collection.topic(row), way.name, data)
 
     def _fall_back(self, scope: Scope, collection: Collection, way: Transition, step: Step, refusal: Refusal) -> None:
         for each in way.otherwise:
@@ -386,7 +425,7 @@ class World:
                 self.pass_on(self.scope(), collection, way, row, {})
         except Refusal as refusal:
             data = {"refused": str(refusal), "transition": way.name}
-            self.store.append(f"{collection.name}:{timer.row}", self.instant, "timer-refused", data)
+            self.tell(collection.topic(row), "timer-refused", data)
             return None
         return Fired(self.instant, collection.name, timer.row, way.name)
 

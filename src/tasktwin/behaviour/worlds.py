@@ -97,7 +97,10 @@ class Worlds:
     def delete(self, name: str) -> bool:
         """Forget a world. Whether there was one."""
         self._used.pop(name, None)
-        return self._worlds.pop(name, None) is not None
+        world = self._worlds.pop(name, None)
+        if world:
+            world.era += 1  # whoever reads a stream of it sees that it is over
+        return world is not None
 
     def _base(self, seeds: str, seed: int, now: int | None, mode: str) -> Beginning:
         """The beginning that all worlds with these settings share, made at most once in ``BASE_AGE`` seconds."""
@@ -119,7 +122,7 @@ class Worlds:
     def _make_room(self) -> None:
         oldest = elapsed() - self.plan.idle
         for name in list(islice(self._worlds, 4)):
-            if name != DEFAULT and self._used[name] < oldest:
+            if name != DEFAULT and self._used[name] < oldest and not self._worlds[name].watched:
                 self.delete(name)
         if len(self._worlds) >= self.plan.limit:
             raise TooManyWorldsError(

@@ -9,6 +9,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from tasktwin import wire
 from tasktwin.contract import cast
+from tasktwin.contract.event import EVENT_STREAM, event_schema
 from tasktwin.contract.parameter import read_pairs
 from tasktwin.contract.schema import Schema, Schemas
 from tasktwin.contract.style import inner_cast
@@ -30,12 +31,16 @@ MULTIPART: Final = "multipart/form-data"
 
 @dataclass(frozen=True, slots=True)
 class Medium:
-    """One media type that an operation reads or answers. ``schema`` is ``None`` if anything will do."""
+    """One media type that an operation reads or answers. ``schema`` is ``None`` if anything will do.
+
+    Of a stream ``event`` is the schema of each event, as far as there is one.
+    """
 
     name: str
     form: Form
     schema: Schema | None
     fields: "FieldPlan | None" = None
+    event: Schema | None = None
 
     def decode(self, raw: bytes, content_type: str) -> Json:
         """Bytes to a value. Raises ``Unreadable``."""
@@ -124,9 +129,9 @@ def content(schemas: Schemas, node: dict[str, Json], pointer: str, side: Literal
         schema = schemas.at(side, f"{here}/schema") if "schema" in media else None
         form = form_of(name)
         has_fields = schema is not None and ("*" in name or form in {"form", "multipart"})
-        result[name] = Medium(
-            name, form, schema, _field_plan(schemas, schema.resolved, here) if schema and has_fields else None
-        )
+        plan = _field_plan(schemas, schema.resolved, here) if schema and has_fields else None
+        event = event_schema(schemas, media, here) if name == EVENT_STREAM and side == "response" else None
+        result[name] = Medium(name, form, schema, plan, event)
     return Content(result)
 
 

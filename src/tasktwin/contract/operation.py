@@ -134,6 +134,11 @@ class Operation:
             reading.violations = self.reference.request(self, path_values, query, headers, body)
         return reading
 
+    def headers(self, headers: Headers) -> dict[str, Json]:
+        """The declared header parameters that a request carries; those that cannot be read are left out."""
+        plan = self.parameters
+        return _take(plan.header, read_headers(headers), "header", []) if plan and plan.header else {}
+
     def check_response(
         self, status: int, media: str, body: Json, headers: Mapping[str, str] | None = None
     ) -> tuple[Violation, ...]:
@@ -145,6 +150,10 @@ class Operation:
         if self.uncovered:
             return self.reference.response(self, status, media, body, headers)
         return self.responses.check(status, media, body, headers)
+
+    def check_event(self, status: int, value: Json) -> tuple[Violation, ...]:
+        """What is wrong with one event of a stream: an object with ``data``, decoded, and maybe ``event`` and ``id``."""
+        return self.responses.check_event(status, value)
 
     def example(self, status: int) -> tuple[str, Json] | None:
         """A documented example for a status: its media type and value; ``None`` if there is none."""

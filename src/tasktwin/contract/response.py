@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tasktwin.contract.event import EVENT_STREAM
 from tasktwin.contract.media import Content, content
 from tasktwin.contract.schema import Schema, Schemas
 from tasktwin.contract.style import ABSENT, Reader, Style, Take
@@ -55,6 +56,14 @@ class Responses:
         if response.headers and headers is not None:
             found += _check_headers(response.headers, headers)
         return found[:MOST]
+
+    def check_event(self, status: int, value: Json) -> tuple[Violation, ...]:
+        """As ``Operation.check_event``."""
+        response = self.find(status)
+        medium = response.content.choose(EVENT_STREAM) if response and response.content else None
+        if medium is None:
+            return (Violation("response", "", "media-type", f"{status} is not declared as a stream of events"),)
+        return medium.event.check(value, "response") if medium.event else ()
 
 
 def responses(schemas: Schemas, node: dict[str, Json], pointer: str) -> Responses:

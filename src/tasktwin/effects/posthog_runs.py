@@ -181,7 +181,7 @@ def note(step: Step, method: str) -> None:
 def write(step: Step, entry: Json) -> None:
     """Append an entry to the run's log, and to what its stream tells."""
     step.add("log_entry", run_id=step.row["id"], entry=entry)
-    step.world.store.append(f"run:{step.row['id']}", step.world.instant, "log", entry)
+    step.tell("log", entry)
 
 
 @effect()

@@ -3,12 +3,14 @@
 Nothing of this is stated by the vendor beyond "the wallet shows available, frozen and total", "a transaction is
 frozen, then settled" and "accepting one application rejects the others"; the rest is assumed and listed in
 FIDELITY.md. A matched task's bounty rests frozen with the worker, because no page describes the order that pays it out.
+Drafting from a description has a module of its own; all effects are offered from here.
 """
 
 from dataclasses import dataclass
 from decimal import Decimal
 
 from tasktwin.behaviour.step import Step, effect
+from tasktwin.effects.uumit_draft import *  # noqa: F403 - all effects are offered from here
 from tasktwin.state import Query, Row, parse_instant
 from tasktwin.wire import Json
 
@@ -248,3 +250,10 @@ def optimize_description(step: Step) -> Json:
     words = " ".join(step.body["description"].split())
     sentences = [part.strip() for part in words.replace("。", ".").split(".") if part.strip()]
     return {"description": "\n".join(f"{part[0].upper()}{part[1:]}." for part in sentences) or words}
+
+
+@effect()
+def own_address(step: Step) -> Json:
+    """Where the twin was reached, so that whoever follows the card stays with the twin."""
+    address: str = step.scope["request.url"]().partition("?")[0]
+    return address.rpartition("/.well-known/")[0]

@@ -25,12 +25,12 @@ from tasktwin.contract.violation import token
 from tasktwin.errors import DataError, Problem
 from tasktwin.provider.field import accepted, default_of, defaults_of, fault_finder, formats, left_out
 from tasktwin.provider.names import unfit_operations, unknown_names
-from tasktwin.provider.policy import PolicyBuilder
 from tasktwin.provider.resolver import Data, parse_provenance
+from tasktwin.provider.streaming import StreamBuilder
 from tasktwin.wire import Json
 
 
-class Builder(PolicyBuilder):
+class Builder(StreamBuilder):
     """Builds the rules of one provider: its lifecycles, collections and operations, and all else."""
 
     def build(self) -> Rules:
@@ -236,11 +236,12 @@ class Builder(PolicyBuilder):
             answer=self._template("/answer", spec["answer"]) if "answer" in spec else None,
             effect=spec.get("effect", ""),
             shows=self._owner(spec["shows"], "/shows") if "shows" in spec else None,
-            methods={label: self._method(label, each) for label, each in spec.get("methods", {}).items()},
+            methods={label: self._method(operation, label, each) for label, each in spec.get("methods", {}).items()},
             rpc_errors=self._rpc_errors(spec, "/errors"),
             wrap=spec.get("wrap", True),
             status=spec.get("status", 0) or operation.success,
             checked_late=spec.get("checked", "early") == "late",
+            stream=self._stream(operation, spec["stream"], "/stream") if "stream" in spec else None,
         )
         self._makes_sense(binding)
         return replace(binding, sees=self._sees(spec, binding, operation))
@@ -259,7 +260,14 @@ class Builder(PolicyBuilder):
         by_effects = binding.effect or binding.first or any(line.test for line in binding.filters)
         by_address = binding.paging and binding.paging.style == "offset"
         by_headers = any(each.where not in ("path", "query") for each in operation.declared)
-        if binding.verb not in ("read", "list") or by_effects or by_address or by_headers or "$now" in str(told):
+        if (
+            binding.stream
+            or binding.verb not in ("read", "list")
+            or by_effects
+            or by_address
+            or by_headers
+            or "$now" in str(told)
+        ):
             return None
         return tuple(sorted(names))
 
@@ -328,9 +336,10 @@ class Builder(PolicyBuilder):
             spec["style"], start, size, answer, spec.get("default", 20), spec.get("most", 0), spec.get("lenient", False)
         )
 
-    def _method(self, label: str, spec: Data) -> Method:
+    def _method(self, operation: Operation, label: str, spec: Data) -> Method:
         at = f"/methods{token(label)}"
         self._known("bound operation", spec["operation"], self.data["operations"], f"{at}/operation")
+        stream = self._stream(operation, spec["stream"], f"{at}/stream") if "stream" in spec else None
         return Method(
             operation=spec["operation"],
             params=self._schema(spec["params"], f"{at}/params") if "params" in spec else None,
@@ -339,6 +348,7 @@ class Builder(PolicyBuilder):
             result=self._template(f"{at}/result", spec.get("result", "$response.body")),
             provenance=parse_provenance(spec["provenance"]),
             errors=self._rpc_errors(spec, f"{at}/errors"),
+            stream=stream,
         )
 
     def _rpc_errors(self, spec: Data, at: str) -> dict[str, tuple[int, str]]:

@@ -13,10 +13,12 @@ from tasktwin import __version__
 from tasktwin.behaviour.worlds import Plan, Worlds
 from tasktwin.errors import MisuseError
 from tasktwin.provider import Provider, load
+from tasktwin.server.asgi import App, Receive, Scope, Send
 from tasktwin.server.control import Control, answer, problem
 from tasktwin.server.page import page
 from tasktwin.server.pipeline import Pipeline, Responses
-from tasktwin.server.transport import CONTROL, App, Listener, ProviderApp, Receive, Scope, Send, raw_path
+from tasktwin.server.stream import PATIENCE, Hub
+from tasktwin.server.transport import CONTROL, Listener, ProviderApp, raw_path
 
 
 @dataclass(slots=True)
@@ -35,6 +37,11 @@ class Application:
         """Tell ``listener`` of every exchange once it is answered."""
         for app in self.apps:
             app.listeners.append(listener)
+
+    def close(self) -> None:
+        """Let all open streams end, so that the server can stop."""
+        for app in self.apps:
+            app.hub.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or play the lifespan."""
@@ -55,10 +62,12 @@ def create_app(
     responses: Responses = "strict",
     control_token: str = "",
     mounted: bool | None = None,
+    patience: float = PATIENCE,
 ) -> Application:
     """The twin of one or several APIs as an ASGI application.
 
-    A text is a bundled name or a folder, which is loaded. One provider is served at the root, several (or one with ``mounted``) each under ``/<name>``. Raises
+    A text is a bundled name or a folder, which is loaded. One provider is served at the root, several (or one with ``mounted``) each under ``/<name>``. Who reads a stream
+    and takes in nothing for ``patience`` seconds is dropped. Raises
     ``MisuseError`` when one lacks the seeds, or two have one name.
     """
     if not providers:
@@ -69,17 +78,20 @@ def create_app(
         raise MisuseError(f"two of the providers are called {twice[0]!r}: each needs a name of its own")
     mounted = len(loaded) > 1 if mounted is None else mounted
     apps = tuple(
-        _provider_app(each, f"/{each.name}" if mounted else "", plan or Plan(), responses, control_token)
+        _provider_app(each, f"/{each.name}" if mounted else "", plan or Plan(), responses, control_token, patience)
         for each in loaded
     )
     return Application(apps, _landing(loaded))
 
 
-def _provider_app(provider: Provider, prefix: str, plan: Plan, responses: Responses, token: str) -> ProviderApp:
+def _provider_app(  # noqa: PLR0913, PLR0917 - all that one provider's application is made of
+    provider: Provider, prefix: str, plan: Plan, responses: Responses, token: str, patience: float
+) -> ProviderApp:
     pipeline = Pipeline(provider.rules, responses)
     worlds = Worlds(provider.rules, provider.seeds, plan)
     worlds.get()
-    return ProviderApp(pipeline, worlds, Control(pipeline, worlds, prefix, token), prefix)
+    hub = Hub(patience)
+    return ProviderApp(pipeline, worlds, Control(pipeline, worlds, hub, prefix, token), prefix, hub)
 
 
 def _landing(providers: Sequence[Provider]) -> App:

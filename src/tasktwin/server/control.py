@@ -16,15 +16,21 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
 from tasktwin import __version__
+from tasktwin.behaviour.fault import parse_faults
 from tasktwin.behaviour.rules import Collection
 from tasktwin.behaviour.world import Fired, Saved, World, canonical
 from tasktwin.behaviour.worlds import DEFAULT, MOST_SNAPSHOTS, NAME, Plan, TooManyWorldsError, Worlds
 from tasktwin.contract import Contract, Match, NoMethod, Reading, compile_contract
 from tasktwin.errors import MisuseError, Refusal
+from tasktwin.server.asgi import Receive, Scope, Send
+from tasktwin.server.coverage import coverage, lifecycles, rows_by_state
 from tasktwin.server.har import as_har, as_json
+from tasktwin.server.journal_feed import FeedResponse, JournalFeed
 from tasktwin.server.page import page
 from tasktwin.server.pipeline import Pipeline
-from tasktwin.server.transport import CONTROL, Receive, Scope, Send, raw_path
+from tasktwin.server.preference import preferences
+from tasktwin.server.stream import Hub
+from tasktwin.server.transport import CONTROL, raw_path
 from tasktwin.state import LATEST, Query, Row, format_instant, parse_instant
 from tasktwin.wire import Json, dumps, loads
 
@@ -35,6 +41,9 @@ WORLDLESS = frozenset({"getPage", "getHealth", "getContract", "listWorlds", "cre
 
 TIMELESS = frozenset({"reset", "setClock", "restoreSnapshot"})
 """Operations that set the world's time themselves; all others see what time has done until now."""
+
+LISTS = frozenset({"type", "maxItems"})
+"""What a schema can find wrong with a body as a whole that could be read and ought to be a list."""
 
 
 @cache
@@ -63,8 +72,9 @@ class ProblemError(Exception):
 class Control:
     """The control plane of one provider. With a ``token`` every call must carry it as a bearer token."""
 
-    def __init__(self, pipeline: Pipeline, worlds: Worlds, prefix: str = "", token: str = "") -> None:
+    def __init__(self, pipeline: Pipeline, worlds: Worlds, hub: Hub, prefix: str = "", token: str = "") -> None:
         self.pipeline = pipeline
+        self.hub = hub
         self.worlds = worlds
         self.prefix = prefix
         self.token = token
@@ -108,6 +118,7 @@ class Control:
         body = await _body(request)
         reading = found.operation.read(found.path_values, request.scope["query_string"], request.scope["headers"], body)
         if reading.violations:
+            _explain(found.operation.id, reading)
             raise _unreadable(reading)
         handle: Callable[[Request, World | None, Reading], Response] = getattr(self, f"_on_{found.operation.id}")
         world = None if found.operation.id in WORLDLESS else self.worlds.get(name)
@@ -310,6 +321,14 @@ class Control:
         world.journal.clear()
         return Response(status_code=204)
 
+    def _on_streamJournal(self, request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
+        wanted = {key: reading.query.get(key) for key in ("operation", "status")}
+        _ = world.journal.entries(**wanted, limit=0)  # what is no status is refused before anything is sent
+        seen = reading.header.get("last-event-id", reading.query.get("since"))
+        position = world.journal.newest if seen is None else min(seen, world.journal.newest)
+        bounded = preferences(request.scope["headers"]).get("stream") == "bounded"
+        return FeedResponse(self.hub, JournalFeed(world, position, wanted, bounded))
+
     def _on_getHar(self, request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
         origin = f"{request.url.scheme}://{request.url.netloc}{self.prefix}"
         file = StringIO()
@@ -317,61 +336,33 @@ class Control:
         return Response(file.getvalue(), media_type="application/json")
 
     def _on_listLifecycles(self, _request: Request, world: World, _reading: Reading) -> Response:  # noqa: N802
-        found = {}
-        for name, lifecycle in self.pipeline.rules.lifecycles.items():
-            counts = _counts(world, lifecycle.collection, lifecycle.field, [*lifecycle.states])
-            found[name] = {
-                "collection": lifecycle.collection,
-                "states": {
-                    state: {"rows": counts[state], "final": each.final, "provenance": str(each.provenance)}
-                    for state, each in lifecycle.states.items()
-                },
-                "transitions": {
-                    label: {
-                        "from": list(way.sources),
-                        "to": way.to,
-                        "cause": way.cause,
-                        "taken": world.taken[name, label],
-                        "provenance": str(way.provenance),
-                    }
-                    for label, way in lifecycle.transitions.items()
-                },
-            }
-        return answer(200, found)
+        return answer(200, lifecycles(world))
 
     def _on_drawLifecycle(self, _request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
         lifecycle = self.pipeline.rules.lifecycles.get(reading.path["name"])
         if lifecycle is None:
             known = ", ".join(self.pipeline.rules.lifecycles) or "none"
             raise ProblemError(404, f"there is no lifecycle {reading.path['name']!r}; there are {known}")
-        counts = _counts(world, lifecycle.collection, lifecycle.field, [*lifecycle.states])
         taken = {label for owner, label in world.taken if owner == lifecycle.name}
         from tasktwin.diagram import svg  # noqa: PLC0415 - 10 ms that serving does not need
 
-        return Response(svg(lifecycle, counts, taken), media_type="image/svg+xml")
+        return Response(svg(lifecycle, rows_by_state(world, lifecycle), taken), media_type="image/svg+xml")
 
     def _on_getCoverage(self, _request: Request, world: World, _reading: Reading) -> Response:  # noqa: N802
-        rules = self.pipeline.rules
-        operations: dict[str, dict[str, int]] = {name: {} for name in rules.contract.operations}
-        for (name, status), count in sorted(world.answered.items()):
-            operations.setdefault(name or "(no operation)", {})[str(status)] = count
-        transitions = {
-            name: {label: world.taken[name, label] for label in lifecycle.transitions}
-            for name, lifecycle in rules.lifecycles.items()
-        }
-        ways = [count for each in transitions.values() for count in each.values()]
-        seen = sum(1 for name in rules.contract.operations if operations[name])
-        return answer(
-            200,
-            {
-                "operations": operations,
-                "transitions": transitions,
-                "summary": {
-                    "operations": {"seen": seen, "all": len(rules.contract.operations)},
-                    "transitions": {"seen": sum(1 for count in ways if count), "all": len(ways)},
-                },
-            },
-        )
+        return answer(200, coverage(world))
+
+    # ── trouble ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _on_getFaults(self, _request: Request, world: World, _reading: Reading) -> Response:  # noqa: N802
+        return answer(200, world.faults.as_json())
+
+    def _on_putFaults(self, _request: Request, world: World, reading: Reading) -> Response:  # noqa: N802
+        world.faults.put(parse_faults(reading.body, self.pipeline.rules.contract.operations))
+        return answer(200, world.faults.as_json())
+
+    def _on_clearFaults(self, _request: Request, world: World, _reading: Reading) -> Response:  # noqa: N802
+        world.faults.clear()
+        return Response(status_code=204)
 
     # ── snapshots ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -407,6 +398,12 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None, **m
     """An RFC 9457 problem."""
     body = {"type": "urn:tasktwin:control", "title": "control plane", "status": status, "detail": detail, **more}
     return Response(dumps(body), status, headers, media_type="application/problem+json")
+
+
+def _explain(operation: str, reading: Reading) -> None:
+    """Say of an order of faults which entry is wrong and what was probably meant; a schema cannot."""
+    if operation == "putFaults" and all(each.pointer or each.keyword in LISTS for each in reading.violations):
+        parse_faults(reading.body)
 
 
 def _unreadable(reading: Reading) -> ProblemError:
@@ -468,7 +465,3 @@ def _fired(each: Fired) -> Json:
         "id": each.row,
         "transition": each.transition,
     }
-
-
-def _counts(world: World, collection: str, field: str, states: list[str]) -> dict[str, int]:
-    return {state: world.store.count(Query(collection, ((field, state),))) for state in states}

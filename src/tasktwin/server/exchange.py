@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from tasktwin.behaviour.fault import Fault, StreamFault
 from tasktwin.behaviour.rules import Finding
+from tasktwin.behaviour.stream import Subscription
 from tasktwin.behaviour.verb import Call, Outcome
 from tasktwin.behaviour.world import World
 from tasktwin.contract import Match, Operation, Reading, Violation
 from tasktwin.errors import Refusal
+from tasktwin.server.preference import preferences
 from tasktwin.state import Row
 from tasktwin.wire import Json, loads
 
@@ -20,7 +24,9 @@ class Exchange:
 
     Without slots: so what a request never sets costs it nothing, but stands in the class.
     ``too_large`` and ``unmatched`` tell what was found before there was an operation. ``answer`` is the body as bytes.
-    ``operation`` is what the request means; it is there once ``match`` is.
+    ``operation`` is what the request means; it is there once ``match`` is. ``topic`` is the stream that this very
+    request began before. ``stream`` is what is sent instead of an answer; ``fault`` and
+    ``disturbance`` are the trouble that was ordered for the request and for the stream.
     """
 
     world: World
@@ -41,7 +47,11 @@ class Exchange:
     admitted: dict[str, Row | None] = field(default_factory=dict, init=False)
     reading: Reading | None = field(default=None, init=False)
     key: str | None = field(default=None, init=False)
+    topic: str = field(default="", init=False)
     outcome: Outcome | None = field(default=None, init=False)
+    stream: Subscription | None = field(default=None, init=False)
+    fault: Fault | None = field(default=None, init=False)
+    disturbance: StreamFault | None = field(default=None, init=False)
     status: int = field(default=0, init=False)
     media: str = field(default="application/json", init=False)
     shape: Json = field(default=None, init=False)
@@ -85,7 +95,24 @@ class Exchange:
         reading = self.read
         unreadable = _unreadable(reading.violations) if reading.violations else ""
         inputs = (reading.path, reading.query, reading.header, reading.body)
-        return Call(self.operation.id, self.principal, *inputs, unreadable, self.late, self.url, self.admitted)
+        call = Call(self.operation.id, self.principal, *inputs, unreadable, self.late, self.url, self.admitted)
+        call.topic, call.bounded = self.topic, self.bounded
+        return call
+
+    @cached_property
+    def wishes(self) -> dict[str, str]:
+        """What the client prefers (RFC 7240)."""
+        return preferences(self.headers)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a stream is to end where its log ends now."""
+        return self.wishes.get("stream") == "bounded"
+
+    @property
+    def caller(self) -> str:
+        """The name of who signed in; "" if nobody did."""
+        return str(self.principal["name"]) if self.principal else ""
 
     def carried(self, names: frozenset[bytes]) -> tuple[tuple[bytes, bytes], ...]:
         """The header lines of these names, as they came."""

@@ -5,6 +5,7 @@ from typing import IO
 from urllib.parse import parse_qsl
 
 from tasktwin.state import Entry, format_instant
+from tasktwin.state.journal import CLOSED
 from tasktwin.wire import Json, loads
 
 
@@ -33,6 +34,8 @@ def as_har(entries: list[Entry], origin: str, file: IO[str]) -> None:
 
     with HarFile.open(file, creator=Creator(name="tasktwin", version="1")) as har:
         for entry in entries:
+            if entry.reason.startswith(CLOSED):
+                continue
             headers = [Record(name, value) for name, value in entry.request_headers]
             media = dict(entry.request_headers).get("content-type", "")
             posted = PostData(mimeType=media, text=_text(entry.request_body)) if entry.request_body else None

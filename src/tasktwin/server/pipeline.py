@@ -11,17 +11,20 @@ from typing import Literal
 from urllib.parse import unquote_plus
 
 from tasktwin.behaviour import idempotency
+from tasktwin.behaviour.fault import CorruptFault, Fault, StatusFault, StreamFault
 from tasktwin.behaviour.limit import count
 from tasktwin.behaviour.perform import perform
 from tasktwin.behaviour.rules import Asked, Binding, Rules
 from tasktwin.behaviour.sign_in import identify
+from tasktwin.behaviour.stream import Subscription
+from tasktwin.behaviour.telling import Told
 from tasktwin.behaviour.verb import admit
-from tasktwin.behaviour.world import Shown
+from tasktwin.behaviour.world import JOURNAL, Shown
 from tasktwin.contract import Match, NoMethod, NoPath, Operation, Reading, Violation, content_type
 from tasktwin.errors import Refusal
 from tasktwin.server.exchange import Exchange
 from tasktwin.state import REDACTED, elapsed
-from tasktwin.state.journal import Note
+from tasktwin.state.journal import CLOSED, Note
 from tasktwin.wire import Json, dumps
 
 Found = Match[Operation] | NoPath | NoMethod
@@ -61,6 +64,8 @@ class Pipeline:
                         if exchange.replayed:
                             break
                     self._keep(exchange)
+                    if exchange.fault:
+                        self._spoil(exchange, exchange.fault)
             except Refusal as refusal:
                 self._leave(exchange, refusal)
         except Exception:  # noqa: BLE001 - a defect of the twin must not look like the API
@@ -129,9 +134,38 @@ class Pipeline:
         if exchange.key is None:
             return
         row = idempotency.recall(exchange.world, exchange.call, exchange.key)
-        if row is not None:
+        if row is not None and "topic" in row:
+            exchange.topic = row["topic"]
+        elif row is not None:
             exchange.status, exchange.answer, exchange.media = row["status"], row["body"].encode(), row["media"]
             exchange.reason, exchange.replayed = "replay", True
+
+    def _fault(self, exchange: Exchange) -> None:
+        """Trouble that was ordered. What strikes the request itself is answered here."""
+        faults = exchange.world.faults
+        if not faults:
+            return
+        caller = exchange.caller
+        fault = exchange.fault = faults.choose(exchange.operation.id, caller, stream=False)
+        if fault is not None and isinstance(fault.do, StatusFault):
+            self._answer_with(exchange, fault.do.status)
+            exchange.reason, exchange.replayed = f"fault: {fault.name}", True
+
+    def _answer_with(self, exchange: Exchange, status: int) -> None:
+        """An answer of this status in the provider's own words, as far as its data and its contract have any."""
+        exchange.status = status
+        if status in (204, 304) or status < 200:
+            return
+        errors, example = self.rules.errors, exchange.operation.example(status)
+        kind = next((name for name, each in errors.answers.items() if each.status == status), None)
+        if example and not (kind and status >= 400):
+            exchange.media, exchange.shape = example
+        elif status >= 400:
+            like = [name for name, each in errors.answers.items() if each.status // 100 == status // 100]
+            _, exchange.media, exchange.shape = errors.body(
+                {**exchange.world.scope(), "method": exchange.method}, kind or next(iter(like), "invalid"), "", None, []
+            )
+        exchange.answer = _written(exchange.shape, exchange.media)
 
     def _parse(self, exchange: Exchange) -> None:
         if self.rules.dialect:
@@ -143,7 +177,8 @@ class Pipeline:
                 match.operation, match.path_values, exchange.query, content_type(exchange.headers), exchange.body
             )
             found = exchange.found = self.rules.dialect(asked)
-            exchange.reading = Reading(found.path, found.query, {}, {}, found.body)
+            said = match.operation.headers(exchange.headers)
+            exchange.reading = Reading(found.path, found.query, said, {}, found.body)
             if found.kind != "invalid":
                 raise Refusal(found.kind, violations=found.faults)
             return
@@ -178,6 +213,8 @@ class Pipeline:
         if outcome.refusal is not None:
             raise outcome.refusal
         exchange.status, exchange.reason = outcome.status or 200, outcome.reason
+        if outcome.stream:
+            self._open(exchange, outcome.stream)
 
     def _wrap(self, exchange: Exchange) -> None:
         outcome, wrap = exchange.outcome, self.rules.wrap
@@ -185,7 +222,7 @@ class Pipeline:
         exchange.shape = outcome.body
         exchange.media = outcome.media or exchange.media
         exchange.extra.extend(outcome.headers)
-        if exchange.status == 204:
+        if exchange.status == 204 or exchange.stream:
             return
         if wrap is not None and self._binding(exchange).wrap:
             scope = exchange.world.scope()
@@ -194,6 +231,8 @@ class Pipeline:
         exchange.answer = _written(exchange.shape, exchange.media)
 
     def _check_response(self, exchange: Exchange) -> None:
+        if exchange.stream:
+            return  # each of its events is checked before it is sent
         if exchange.status == 204:
             found = exchange.operation.check_response(204, "", None)
         else:
@@ -203,17 +242,50 @@ class Pipeline:
 
     def _remember(self, exchange: Exchange) -> None:
         rule = self.rules.idempotency
-        if rule and exchange.key and exchange.status < 400 and self._binding(exchange).verb != "rpc":
-            body = exchange.answer.decode()
-            idempotency.keep(
-                exchange.world,
-                rule,
-                exchange.call,
-                exchange.key,
-                status=exchange.status,
-                body=body,
-                media=exchange.media,
-            )
+        if not rule or not exchange.key or exchange.status >= 400 or self._binding(exchange).verb == "rpc":
+            return
+        kept = {"status": exchange.status, "body": exchange.answer.decode(), "media": exchange.media}
+        if exchange.stream:
+            kept = {"topic": exchange.stream.topic}
+        idempotency.keep(exchange.world, rule, exchange.call, exchange.key, **kept)
+
+    def _spoil(self, exchange: Exchange, fault: Fault) -> None:
+        """Trouble that was ordered for the answer."""
+        exchange.reason = f"fault: {fault.name}"
+        if isinstance(fault.do, CorruptFault):
+            exchange.media = "text/html"
+
+    # ── streams ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _open(self, exchange: Exchange, stream: Subscription) -> None:
+        """A stream is answered instead of a body: every event is held against the contract before it is sent."""
+        exchange.stream = stream
+        stream.check = partial(self._may_send, exchange)
+        if exchange.world.faults:
+            found = exchange.world.faults.choose(exchange.operation.id, exchange.caller, stream=True)
+            exchange.disturbance = found.do if found and isinstance(found.do, StreamFault) else None
+            exchange.reason = f"fault: {found.name}" if found else exchange.reason
+        if exchange.bounded:
+            exchange.extra.append(("preference-applied", "stream=bounded"))
+
+    def _may_send(self, exchange: Exchange, told: Told) -> bool:
+        """Whether an event keeps the contract, or may be sent all the same. What is sent is counted."""
+        world, name = exchange.world, told.event or "message"
+        world.told[exchange.operation.id, name] += 1
+        if told.sound:
+            return True
+        found = exchange.operation.check_event(exchange.status, told.value)
+        told.sound = not found
+        if found:
+            self.broken += 1
+            exchange.violations = (*exchange.violations, *found)[:MOST_SHOWN]
+        return told.sound or self.responses == "log"
+
+    def close(self, exchange: Exchange, why: str, seconds: float) -> None:
+        """Write down that a stream is over, and why."""
+        assert exchange.stream is not None
+        exchange.reason = f"{CLOSED}{why}, after {exchange.stream.count} events"
+        self._record(exchange, seconds, operation="")
 
     # ── what was asked before ────────────────────────────────────────────────────────────────────────────────────
 
@@ -223,7 +295,7 @@ class Pipeline:
         It was matched, signed in, held against the contract and checked then; nothing that decided it has changed.
         Only the envelope is made anew, because it tells the time.
         """
-        if exchange.method != "GET" or exchange.body or exchange.too_large:
+        if exchange.method != "GET" or exchange.body or exchange.too_large or exchange.world.faults:
             return False
         known = exchange.world.shown.get(self._words(exchange))
         if known is None or known.stamps != exchange.world.stamps(known.sees):
@@ -295,10 +367,11 @@ class Pipeline:
 
     # ── bookkeeping ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _record(self, exchange: Exchange, seconds: float) -> None:
-        world, match = exchange.world, exchange.match
-        operation, secret = match.operation.id if match else "", self.secret
-        world.answered[operation, exchange.status] += 1
+    def _record(self, exchange: Exchange, seconds: float, operation: str | None = None) -> None:
+        world, match, secret = exchange.world, exchange.match, self.secret
+        if operation is None:
+            operation = match.operation.id if match else ""
+            world.answered[operation, exchange.status] += 1
         note = Note(  # by place, for the sake of time
             world.instant,
             world.name,
@@ -306,7 +379,7 @@ class Pipeline:
             f"{exchange.path}?{self._query(exchange)}" if exchange.query else exchange.path,
             exchange.status,
             operation,
-            str(exchange.principal["name"]) if exchange.principal else "",
+            exchange.caller,
             exchange.reason,
             seconds,
             [(pair[0], _HIDDEN) if pair[0] in secret else pair for pair in exchange.headers],
@@ -317,6 +390,8 @@ class Pipeline:
             tuple([_plain(each) for each in exchange.violations]) if exchange.violations else (),
         )
         world.journal.note(note)
+        if world.watched:
+            world.news.add(JOURNAL)
 
     def _query(self, exchange: Exchange) -> str:
         """The query as it was sent, but for credentials."""

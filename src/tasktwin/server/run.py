@@ -15,6 +15,7 @@ import uvicorn
 from tasktwin.errors import MisuseError
 from tasktwin.server.application import Application
 from tasktwin.server.exchange import Exchange
+from tasktwin.server.protocol import Protocol
 from tasktwin.wire import dumps
 
 GRACE = 3
@@ -65,6 +66,7 @@ def run(application: Application, listener: socket.socket, log: Callable[[Exchan
         application.listen(log)
     config = uvicorn.Config(
         application,
+        http=Protocol,
         log_level="error",
         access_log=False,
         lifespan="off",
@@ -72,13 +74,24 @@ def run(application: Application, listener: socket.socket, log: Callable[[Exchan
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     gc.freeze()  # what was loaded stays: no collection need look at it again, which nearly halves the longest pause
     try:
         with contextlib.suppress(asyncio.CancelledError):
             server.run(sockets=[listener])
     finally:
         listener.close()
+
+
+class _Server(uvicorn.Server):
+    """Lets the streams end first: uvicorn would wait for them."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop."""
+        application = self.config.app
+        assert isinstance(application, Application)
+        application.close()
+        await super().shutdown(sockets)
 
 
 def text_line(exchange: Exchange) -> None:

@@ -1,18 +1,15 @@
 """ASGI, and nothing else: reading a request within bounds, choosing its world, sending the answer."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Callable
 
 from tasktwin.behaviour.worlds import DEFAULT, TooManyWorldsError, Worlds
 from tasktwin.errors import MisuseError
+from tasktwin.server.asgi import App, Receive, Scope, Send
 from tasktwin.server.exchange import Exchange
 from tasktwin.server.pipeline import Pipeline
+from tasktwin.server.stream import Hub, Link
+from tasktwin.server.trouble import Trouble
 from tasktwin.wire import dumps
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CONTROL = "/_tasktwin"
 BY_PATH = "/_tasktwin/worlds/"
@@ -30,8 +27,11 @@ class ProviderApp:
     ``control`` answers what is under ``/_tasktwin``; ``listeners`` are told of each exchange once it is answered.
     """
 
-    def __init__(self, pipeline: Pipeline, worlds: Worlds, control: App, prefix: str = "") -> None:
+    def __init__(
+        self, pipeline: Pipeline, worlds: Worlds, control: App, prefix: str = "", hub: Hub | None = None
+    ) -> None:
         self.pipeline = pipeline
+        self.hub = hub or Hub()
         self.worlds = worlds
         self.control = control
         self.prefix = prefix
@@ -50,6 +50,7 @@ class ProviderApp:
             name, path = _by_path(path)
             if name is None:
                 await self.control(scope, receive, send)
+                self.hub.stir()
                 return
         try:
             world = self.worlds.get(named if name is None else name)
@@ -59,14 +60,41 @@ class ProviderApp:
         exchange = Exchange(world, scope["method"], path, scope["query_string"], headers)
         if (client := scope.get("client")) is not None:
             exchange.address = client[0]
-        exchange.scheme, exchange.prefix = scope["scheme"], self.prefix
+        exchange.scheme = scope["scheme"]
+        exchange.prefix = self.prefix if name is None else f"{self.prefix}{BY_PATH}{name}/api"
         if (bodied or scope.get("http_version", "2")[:1] != "1") and not await self._read_body(exchange, receive):
             return
         self.pipeline.answer(exchange)
+        if world.watched:
+            self.hub.spread(world)
+        if exchange.stream:
+            await self._stream(exchange, Link(scope, receive, send), send)
+            return
         await send({"type": "http.response.start", "status": exchange.status, "headers": _headers(exchange)})
         await send({"type": "http.response.body", "body": b"" if exchange.method == "HEAD" else exchange.answer})
         for listener in self.listeners:
             listener(exchange)
+
+    async def _stream(self, exchange: Exchange, link: Link, send: Send) -> None:
+        """Answer with a stream; whoever listens is told when it opens and when it is over."""
+        assert exchange.stream is not None
+        if self.hub.full:
+            await send_problem(send, 503, "no further stream can be opened: close some", "too-many-streams")
+            return
+        await send({"type": "http.response.start", "status": exchange.status, "headers": _headers(exchange)})
+        for listener in self.listeners:
+            listener(exchange)
+
+        def closed(why: str, seconds: float) -> None:
+            self.pipeline.close(exchange, why, seconds)
+            for listener in self.listeners:
+                listener(exchange)
+
+        if exchange.method == "HEAD":
+            await link.send(b"", self.hub.patience, more=False)
+            closed("only its head was asked for", 0.0)
+            return
+        await self.hub.serve(exchange.stream, Trouble(exchange.disturbance), link, closed)
 
     async def _read_body(self, exchange: Exchange, receive: Receive) -> bool:
         """Read the body, within the limit. False when the client went away: then nothing was done."""
@@ -100,7 +128,8 @@ def _headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
     if exchange.status != 204:
         if exchange.media:
             headers.append((b"content-type", exchange.media.encode()))
-        headers.append((b"content-length", b"%d" % len(exchange.answer)))
+        if exchange.stream is None:
+            headers.append((b"content-length", b"%d" % len(exchange.answer)))
     if exchange.too_large:
         headers.append((b"connection", b"close"))
     return headers

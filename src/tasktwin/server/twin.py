@@ -7,12 +7,14 @@ from types import TracebackType
 from typing import Self, get_args
 from urllib.parse import urlencode, urlsplit
 
+from tasktwin.behaviour.stream import Subscription
 from tasktwin.behaviour.world import Fired, World
 from tasktwin.behaviour.worlds import Plan, Worlds
 from tasktwin.errors import MisuseError
 from tasktwin.provider import Provider, load
 from tasktwin.server.exchange import Exchange
 from tasktwin.server.pipeline import Pipeline, Responses
+from tasktwin.server.trouble import Trouble
 from tasktwin.state import Journal, Row, parse_instant
 from tasktwin.wire import Json, dumps, loads
 
@@ -83,7 +85,10 @@ class Twin:
         headers: Mapping[str, str] | None = None,
         as_: str = "",
     ) -> Answer:
-        """Send a request. ``as_`` is a demo principal, whose headers are added. Raises ``MisuseError`` if unknown."""
+        """Send a request. ``as_`` is a demo principal, whose headers are added. Raises ``MisuseError`` if unknown.
+
+        A stream is read to the present end of its log.
+        """
         path, given = _split(url)
         query = "&".join(filter(None, (given, urlencode(params or {}, doseq=True))))
         sent = {name.lower(): value for name, value in {**self._headers(as_), **(headers or {})}.items()}
@@ -93,7 +98,10 @@ class Twin:
         with self._lock:
             exchange = Exchange(self.world, method.upper(), path, query.encode(), raw, content)
             exchange.too_large = len(content) > self.provider.rules.limit
+            exchange.wishes["stream"] = "bounded"
             self._pipeline.answer(exchange)
+            if exchange.stream:
+                exchange.answer = _read_all(exchange.stream, Trouble(exchange.disturbance))
         answered = {
             "content-type": exchange.media,
             "tasktwin-reason": exchange.reason,
@@ -129,6 +137,13 @@ class Twin:
         if name not in principals:
             raise MisuseError(f"there is no demo principal {name!r}; there are {', '.join(principals)}")
         return principals[name].headers
+
+
+def _read_all(stream: Subscription, trouble: Trouble) -> bytes:
+    chunks = [trouble.begin()]
+    while not (stream.over or trouble.cut):
+        chunks.append(trouble.pass_on(stream.take()))
+    return b"".join(chunks if trouble.cut else [*chunks, trouble.finish()])
 
 
 def _split(url: str) -> tuple[str, str]:

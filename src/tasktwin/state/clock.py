@@ -139,6 +139,13 @@ class Clock:
         self._jump(self.now())
         self._speed, self._mode = speed, mode
 
+    def until(self, instant: int) -> float | None:
+        """Real seconds until the clock shows an instant, 0 when it does; ``None`` if it never will by itself."""
+        ahead = instant - self.now()
+        if ahead <= 0:
+            return 0.0
+        return ahead / self._speed / SECOND if self._speed and instant <= LATEST else None
+
     def copy(self) -> "Clock":
         """Another clock that shows the same instant, in the same mode."""
         return Clock(self.now(), self._mode)

@@ -12,6 +12,9 @@ from tasktwin.wire import Json
 BODY_LIMIT = 64 * 1024
 """Bytes that the journal keeps of a body, the marker of a cut included."""
 
+CLOSED = "stream closed: "
+"""How the reason of an entry begins that is no exchange, but the end of a stream that one opened."""
+
 _MARKER_ROOM = 64
 
 REDACTED = "[redacted]"
@@ -103,6 +106,16 @@ class Journal:
         self._noted = False
         self._number = 0
         self.dropped = 0
+
+    @property
+    def newest(self) -> int:
+        """The number of the last entry written; 0 before there was one."""
+        return self._number
+
+    @property
+    def oldest(self) -> int:
+        """The number of the first entry kept; one above the newest if none is."""
+        return self._number - len(self._entries) + 1
 
     def __len__(self) -> int:
         return len(self._entries)

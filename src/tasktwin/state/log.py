@@ -1,7 +1,7 @@
 """Events in memory: a numbered log per topic, bounded in length and in topics; copied on write like tables."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import nsmallest
 from typing import TypeAlias
 
@@ -14,27 +14,29 @@ Bounds: TypeAlias = tuple[int, int]
 
 @dataclass(slots=True)
 class Topic:
-    """The kept events of a topic by number. ``touched`` orders topics by their last write."""
+    """The kept events of a topic by number. ``touched`` orders topics by their last write, ``last`` is its newest event."""
 
     era: object
     oldest: int
     newest: int
     touched: int
     events: dict[int, Event]
+    last: Event | None = None
 
     def copy(self, era: object) -> "Topic":
         """A topic of another era that can be changed without changing this one."""
-        return Topic(era, self.oldest, self.newest, self.touched, self.events.copy())
+        return Topic(era, self.oldest, self.newest, self.touched, self.events.copy(), self.last)
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What one append did, for undoing it: the event, what fell out, and when the topic was last written before."""
+    """What one append did, for undoing it: the event, what fell out, and how the topic ended before."""
 
     event: Event
     fallen: Sequence[Event]
     retired: Sequence[tuple[str, Topic]]
     touched: int
+    last: Event | None
 
 
 class Log:
@@ -45,7 +47,7 @@ class Log:
     def __init__(self, era: object) -> None:
         self.era = era
         self.topics: dict[str, Topic] = {}
-        self.retired: dict[str, int] = {}
+        self.retired: dict[str, Event] = {}
         self.writes = 0
 
     def copy(self, era: object) -> "Log":
@@ -58,15 +60,16 @@ class Log:
         """Write an event and drop what no longer fits: the topic's oldest events, the topics longest not written."""
         event_limit, topic_limit = bounds
         topic = self._writable(name)
-        touched = topic.touched
+        touched, last = topic.touched, topic.last
         self.writes += 1
         topic.newest += 1
-        event = topic.events[topic.newest] = Event(name, topic.newest, instant, kind, data)
+        serial = last.serial + 1 if last and last.instant // 1000 == instant // 1000 else 0
+        event = topic.events[topic.newest] = topic.last = Event(name, topic.newest, instant, kind, data, serial)
         topic.touched = self.writes
         fallen = [topic.events.pop(number) for number in range(topic.oldest, topic.newest - event_limit + 1)]
         topic.oldest += len(fallen)
         retired = self._retire(topic_limit) if len(self.topics) > topic_limit else ()
-        return Written(event, fallen, retired, touched)
+        return Written(event, fallen, retired, touched, last)
 
     def undo(self, written: Written) -> None:
         """Be as before that append, which must be the last one that was not undone."""
@@ -79,11 +82,11 @@ class Log:
         topic.newest -= 1
         topic.events.update((event.number, event) for event in written.fallen)
         topic.oldest -= len(written.fallen)
-        topic.touched = written.touched
+        topic.touched, topic.last = written.touched, written.last
         if not topic.events:
             del self.topics[name]
-            if topic.newest:
-                self.retired[name] = topic.newest
+            if topic.last:
+                self.retired[name] = topic.last
 
     def read(self, name: str, after: int, limit: int | None) -> list[Event]:
         """A slice of a topic; see ``Store.events``."""
@@ -96,14 +99,23 @@ class Log:
     def bounds(self) -> dict[str, tuple[int, int]]:
         """The oldest and the newest number of each topic; see ``Store.topics``."""
         spans = {name: (topic.oldest, topic.newest) for name, topic in self.topics.items()}
-        spans |= {name: (newest + 1, newest) for name, newest in self.retired.items()}
+        spans |= {name: (last.number + 1, last.number) for name, last in self.retired.items()}
         return dict(sorted(spans.items()))
+
+    def span(self, name: str) -> tuple[int, int]:
+        """The oldest and the newest number of one topic; see ``Store.span``."""
+        topic = self.topics.get(name)
+        if topic:
+            return topic.oldest, topic.newest
+        last = self.retired.get(name)
+        return (last.number + 1, last.number) if last else (1, 0)
 
     def _writable(self, name: str) -> Topic:
         topic = self.topics.get(name)
         if topic is None:
-            newest = self.retired.pop(name, 0)
-            topic = self.topics[name] = Topic(self.era, newest + 1, newest, 0, {})
+            last = self.retired.pop(name, None)
+            newest = last.number if last else 0
+            topic = self.topics[name] = Topic(self.era, newest + 1, newest, 0, {}, last)
         elif topic.era is not self.era:
             topic = self.topics[name] = topic.copy(self.era)
         return topic
@@ -114,5 +126,6 @@ class Log:
         oldest = nsmallest(surplus, self.topics.items(), key=lambda item: item[1].touched)
         for name, topic in oldest:
             del self.topics[name]
-            self.retired[name] = topic.newest
+            if topic.last:
+                self.retired[name] = replace(topic.last, data=None)
         return oldest

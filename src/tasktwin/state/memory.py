@@ -192,6 +192,10 @@ class MemoryStore:
             raise MisuseError("a limit is not negative")
         return self._log.read(topic, after, limit)
 
+    def span(self, topic: str) -> tuple[int, int]:
+        """The oldest number kept of a topic and the newest given."""
+        return self._log.span(topic)
+
     def topics(self) -> dict[str, tuple[int, int]]:
         """The oldest number kept and the newest given, per topic."""
         return self._log.bounds()

@@ -46,13 +46,22 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One entry of a topic's log. ``number`` counts 1, 2, 3 … within the topic, without gaps."""
+    """One entry of a topic's log.
+
+    ``number`` counts 1, 2, 3 … within the topic, without gaps; ``serial`` 0, 1, 2 … within one millisecond of it.
+    """
 
     topic: str
     number: int
     instant: int
     kind: str
     data: Json
+    serial: int = 0
+
+    @property
+    def moment(self) -> tuple[int, int]:
+        """Millisecond and serial: they rise with the number, unless the clock was set back by a restored snapshot."""
+        return self.instant // 1000, self.serial
 
 
 class Snapshot:
@@ -124,6 +133,10 @@ class Store(Protocol):
 
     def events(self, topic: str, after: int = 0, limit: int | None = None) -> list[Event]:
         """The kept events of a topic with a number above ``after``, oldest first; none for an unknown topic."""
+        ...
+
+    def span(self, topic: str) -> tuple[int, int]:
+        """The oldest number kept of a topic and the newest given; (1, 0) when nothing was ever written to it."""
         ...
 
     def topics(self) -> dict[str, tuple[int, int]]:
