@@ -37,7 +37,7 @@ def test_every_option_of_serve_stands_in_the_readme() -> None:
 
 
 def test_every_control_route_stands_in_the_readme() -> None:
-    from tasktwin.server.control import control_document  # noqa: PLC0415 - only here
+    from tasktwin.server.control.contract import control_document  # noqa: PLC0415 - only here
 
     assert not [path for path in control_document()["paths"] if path not in README]
 

@@ -157,7 +157,7 @@ def make_control_token() -> str:
 
 def _greet(provider: "Provider", url: str) -> None:
     """What a developer needs to begin: where to look around, and a curl line that works."""
-    from tasktwin.server.page import first_call
+    from tasktwin.server.control.page import first_call
 
     click.echo(f"  {provider.title}: {len(provider.rules.bindings)} operations; callers and more at {url}/_tasktwin")
     if call := first_call(provider.rules, url):

@@ -28,7 +28,15 @@ FILES = {"seeds/default.yaml": SEEDS, "seeds/many.yaml": MARKET}
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("400ms", 0.4), ("1s", 1), ("90s", 90), ("10m", 600), ("72h", 259_200), ("3d", 259_200), ("36500d", 3_153_600_000)],
+    [
+        ("400ms", 0.4),
+        ("1s", 1),
+        ("90s", 90),
+        ("10m", 600),
+        ("72h", 259_200),
+        ("3d", 259_200),
+        ("36500d", 3_153_600_000),
+    ],
 )
 def test_a_duration_is_a_number_and_a_unit(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds * 1_000_000

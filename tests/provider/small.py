@@ -65,6 +65,17 @@ paths:
         "200": {description: A JSON-RPC response., content: {application/json: {schema: {type: object}}}}
         "204": {description: A notification has no response.}
         default: {$ref: "#/components/responses/Failure"}
+  /jobs/{job_id}/events:
+    parameters:
+      - {name: job_id, in: path, required: true, schema: {type: string}}
+    get:
+      operationId: watchJob
+      x-provenance: stated D
+      parameters:
+        - {name: Last-Event-ID, in: header, schema: {type: string}}
+      responses:
+        "200": {description: What happens to it., content: {text/event-stream: {schema: &event {$ref: "#/components/schemas/JobEvent"}, x-itemSchema: *event}}}
+        default: {$ref: "#/components/responses/Failure"}
 components:
   securitySchemes:
     Bearer: {type: http, scheme: bearer, x-provenance: stated D}
@@ -100,6 +111,14 @@ components:
         items: {type: array, items: {$ref: "#/components/schemas/Job"}}
         total: {type: integer}
         more: {type: boolean}
+    JobEvent:
+      x-provenance: stated D
+      type: object
+      required: [event, data]
+      properties:
+        event: {enum: [created, change, ping, end]}
+        id: {type: string}
+        data: {type: string, contentMediaType: application/json, contentSchema: {$ref: "#/components/schemas/JobId"}}
     JobId:
       x-provenance: stated D
       type: object
@@ -190,6 +209,19 @@ operations:
     needs:
       - {as: target, collection: job, id: $request.path.job_id, in: [open, running], refuse: wrong_state}
   finishJob: {verb: move, collection: job, row: $request.path.job_id}
+  watchJob:
+    verb: read
+    collection: job
+    row: $request.path.job_id
+    stream:
+      topic: "job:{$row#/id}"
+      resume: $request.header.Last-Event-ID
+      retry: 2s
+      events:
+        - {kinds: [create], event: created, data: {id: $row#/id}}
+        - {event: change, data: {id: $row#/id, state: $row#/state}, ends: {state: [done, lapsed]}}
+      heartbeat: {every: 20s, event: ping, data: {id: $row#/id}}
+      provenance: stated D
   callAgent:
     verb: rpc
     methods:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.provider.mistakes import CHECKED, DOCUMENT, FORM, NAMES, ROWS, SENSE, Mistake
+from tests.provider.mistakes import CHECKED, DOCUMENT, FORM, NAMES, ROWS, SENSE, STREAM, Mistake
 from tests.provider.small import FILES, OPENAPI, edited, write
 
 from tasktwin.cli import main
@@ -31,7 +31,9 @@ def test_the_folder_that_the_mistakes_are_made_in_is_right(tmp_path: Path) -> No
     assert result.exit_code == 0, result.output
 
 
-@pytest.mark.parametrize("mistake", [*FORM, *NAMES, *SENSE, *DOCUMENT, *ROWS], ids=lambda mistake: mistake.name)
+@pytest.mark.parametrize(
+    "mistake", [*FORM, *NAMES, *SENSE, *STREAM, *DOCUMENT, *ROWS], ids=lambda mistake: mistake.name
+)
 def test_a_mistake_is_told_where_it_is_made(tmp_path: Path, mistake: Mistake) -> None:
     result = ask("list", write(tmp_path, mistake.files))
     assert result.exit_code == 2

@@ -15,7 +15,7 @@ from tests.server.front import (
     serving,
 )
 
-from tasktwin.server.control import control_document
+from tasktwin.server.control.contract import control_document
 from tasktwin.wire import dumps
 
 DOCUMENT = control_document()

@@ -3,7 +3,7 @@
 import pytest
 from tests.server.front import ALICE, BOB, TASKS, World, assert_problem, message, talk
 
-from tasktwin.server.control import control_contract
+from tasktwin.server.control.contract import control_contract
 from tasktwin.wire import Json, dumps
 
 JSON = [(b"content-type", b"application/json")]

@@ -276,7 +276,7 @@ def test_nobody_else_can_go_on_with_a_draft(world: World, owner: dict[str, str],
 @pytest.mark.parametrize(
     ("last", "answer"),
     [
-        ("7", (410, 1004)),
+        ("7", (422, 1008)),
         ("99999999-9999-4999-8999-999999999999:1", (410, 1004)),
         ("{key}:x", (422, 1008)),
         ("{key}:", (422, 1008)),

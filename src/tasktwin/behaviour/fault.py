@@ -140,10 +140,13 @@ class Fault:
         return {"name": self.name, **({"match": match} if match else {}), "do": self.do.as_json()}
 
 
-def parse_faults(value: Json, operations: Collection[str] = ()) -> tuple[Fault, ...]:
+def parse_faults(
+    value: Json, operations: Collection[str] = (), streams: Collection[str] | None = None
+) -> tuple[Fault, ...]:
     """Read an order of faults: a list of ``{"name"?, "match"?, "do"}``; who has no name is ``fault-N`` by its place.
 
-    With the names of the ``operations`` there are, each ``match.operation`` must mean at least one of them. Raises
+    With the names of the ``operations`` there are, each ``match.operation`` must mean at least one of them, and one of
+    the ``streams`` if a stream is to be disturbed. Raises
     ``MisuseError``: a JSON pointer to the entry and key, what is wrong, and what was probably meant.
     """
     if not isinstance(value, list):
@@ -155,6 +158,13 @@ def parse_faults(value: Json, operations: Collection[str] = ()) -> tuple[Fault, 
         fault = _read_fault(Order(each, f"/{place}"), f"fault-{place + 1}", operations)
         if fault.name in faults:
             raise MisuseError(f"/{place}/name: {fault.name!r} is the name of /{[*faults].index(fault.name)} already")
+        if (
+            streams is not None
+            and isinstance(fault.do, StreamFault)
+            and not any(fnmatchcase(each, fault.operation) for each in streams)
+        ):
+            known = ", ".join(sorted(streams)) or "none"
+            raise MisuseError(f"/{place}/do/stream: {fault.operation!r} answers with no stream; these do: {known}")
         faults[fault.name] = fault
     return tuple(faults.values())
 

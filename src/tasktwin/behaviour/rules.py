@@ -453,6 +453,15 @@ class Rules:
         return needed
 
     @cached_property
+    def streams(self) -> frozenset[str]:
+        """The operations that may answer with a stream."""
+        return frozenset(
+            name
+            for name, each in self.bindings.items()
+            if each.stream or any(method.stream for method in each.methods.values())
+        )
+
+    @cached_property
     def lifecycles(self) -> dict[str, Lifecycle]:
         """The lifecycles by name."""
         return {each.lifecycle.name: each.lifecycle for each in self.collections.values() if each.lifecycle}

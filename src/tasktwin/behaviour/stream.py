@@ -25,6 +25,7 @@ MOST_FRAMES = 1_024
 ENDED, BOUNDED, RESET = "it ended", "the present end of the log", "the world began again"
 BEHIND = "dropped: it fell behind what the log keeps"
 BROKEN = "its next event would break the contract"
+DEFECT = "the twin has a defect"
 
 _MOMENT = re.compile(r"(\d{1,19})(?:-(\d{1,19}))?", re.ASCII)
 _NUMBER = re.compile(r"\d{1,19}", re.ASCII)
@@ -96,15 +97,16 @@ class Subscription:
             self.over = BEHIND
             return False
         while not self.over and len(told) < most:
-            events = store.events(self.topic, self.position, most - len(told))
+            wanted = most - len(told)
+            events = store.events(self.topic, self.position, wanted)
             for event in events:
                 if not self._pass_time(told, event.instant, most) or len(told) >= most:
                     return False
                 self._tell(event, told)
                 if self.over:
                     return False
-            if not events:
-                return True
+            if len(events) < wanted:
+                return not self.over
         return False
 
     def _pass_time(self, told: list[Told], until: int, most: int) -> bool:
@@ -226,9 +228,12 @@ def subscribe(world: World, rule: StreamRule, scope: Scope, collection: Collecti
 
 
 def row_of(rule: StreamRule, scope: Scope) -> str:
-    """The row that a request goes on with instead of making one; "" if it does not."""
+    """The row that a request goes on with instead of making one; "" if it does not. Raises ``Refusal`` for what is no id."""
     resume = rule.resume(scope) if rule.ids == "row" else None
-    return str(resume).rpartition(":")[0] if resume else ""
+    key = str(resume).rpartition(":")[0] if resume else ""
+    if resume and not key and isinstance(rule.bad_id, str):
+        raise Refusal(rule.bad_id, f"{str(resume)[:60]!r} is no event of this stream")
+    return key
 
 
 def position_of(world: World, rule: StreamRule, topic: str, text: str) -> int | None:

@@ -169,10 +169,17 @@ def _goes_on(world: World, binding: Binding, stream: StreamRule, call: Call, sco
     if not key or collection is None:
         return False
     row = world.store.get(collection.name, key)
-    if row is None or not collection.visible.holds(scope, row):
+    if row is None or not collection.visible.holds(scope, row) or not _made(world, binding, collection, row):
         raise Refusal(stream.gone or "not_found", f"there is no {collection.name} {key[:60]!r} to go on with")
     scope["told"]["row"] = row
     return True
+
+
+def _made(world: World, binding: Binding, collection: Collection, row: Row) -> bool:
+    """Whether it was this operation that made the row, as far as the log still tells."""
+    events = world.store.events(collection.topic(row), 0, 1)
+    made = {way.name for way in binding.transitions()}
+    return not events or events[0].number > 1 or events[0].kind in made
 
 
 def _guard(binding: Binding, scope: Scope, row: Row) -> None:

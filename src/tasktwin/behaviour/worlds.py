@@ -100,6 +100,7 @@ class Worlds:
         world = self._worlds.pop(name, None)
         if world:
             world.era += 1  # whoever reads a stream of it sees that it is over
+            world.journal.reset()
         return world is not None
 
     def _base(self, seeds: str, seed: int, now: int | None, mode: str) -> Beginning:

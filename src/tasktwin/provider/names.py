@@ -19,7 +19,7 @@ Data = Mapping[str, Any]
 MOVING = ("create", "update", "move")
 """The verbs that take transitions."""
 
-_PARAMETER = re.compile(r"\$request\.(path|query)\.([\w.-]+)")
+_PARAMETER = re.compile(r"\$request\.(path|query|header)\.([\w.-]+)")
 
 
 def no_field(owner: str, field: str, fields: Iterable[str], at: str) -> Problem:
@@ -96,6 +96,8 @@ def _of_binding(spec: Data, binding: Binding, data: Data, rules: Rules, at: str)
         target = rules.contract.operations[method["operation"]]
         for name in method.get("path", {}):
             yield from _parameter(target, "path", name, f"{at}/methods{token(label)}/path{token(name)}")
+        yield from _of_stream(method.get("stream", {}), rules, f"{at}/methods{token(label)}/stream")
+    yield from _of_stream(spec.get("stream", {}), rules, f"{at}/stream")
     if owner is None:
         return
     yield from _condition(owner, spec.get("where", {}), f"{at}/where")
@@ -108,6 +110,24 @@ def _of_binding(spec: Data, binding: Binding, data: Data, rules: Rules, at: str)
     yield from _keys(owner, spec.get("set", {}), f"{at}/set")
     yield from _condition(owner, spec.get("unique", {}).get("where", {}), f"{at}/unique/where")
     yield from _fields(owner, spec.get("copy", {}).get("fields", ()), f"{at}/copy/fields")
+
+
+def _of_stream(spec: Data, rules: Rules, at: str) -> Iterator[Problem]:
+    """A topic is a collection's name and a row's identifier: no log has another name, and its events tell of such rows."""
+    name, _, key = spec.get("topic", "$").partition(":")
+    if "$" in name:
+        return
+    if name not in rules.collections or not key:
+        hint = (
+            f"Add the row: {name}:{{$row#/id}}." if name in rules.collections else did_you_mean(name, rules.collections)
+        )
+        yield Problem(f"nothing is ever told in the topic {spec['topic']!r}", f"{at}/topic", hint=hint)
+        return
+    lines = {f"/events/{n}": line for n, line in enumerate(spec.get("events", ()))} | {"/now": spec.get("now", {})}
+    for place, line in lines.items():
+        for word in ("when", "ends"):
+            if not isinstance(line.get(word, True), bool):
+                yield from _condition(rules.collections[name], line[word], f"{at}{place}/{word}")
 
 
 def _condition(owner: Collection, spec: Json, at: str) -> Iterator[Problem]:
@@ -146,6 +166,7 @@ def _parameters(operation: Operation, node: Json, at: str, *, exact: bool = True
 def _parameter(operation: Operation, where: str, name: str, at: str) -> Iterator[Problem]:
     plan = operation.parameters
     known = [each for each, _ in getattr(plan, where)] if plan else []
+    name = name.lower() if where == "header" else name
     if name not in known:
         hint = did_you_mean(name, known)
         yield Problem(f"{operation.id} has no {where} parameter {name!r}", at, hint=hint)

@@ -14,8 +14,9 @@ from tasktwin.behaviour.worlds import Plan, Worlds
 from tasktwin.errors import MisuseError
 from tasktwin.provider import Provider, load
 from tasktwin.server.asgi import App, Receive, Scope, Send
-from tasktwin.server.control import Control, answer, problem
-from tasktwin.server.page import page
+from tasktwin.server.control.call import answer, problem
+from tasktwin.server.control.page import page
+from tasktwin.server.control.plane import Control
 from tasktwin.server.pipeline import Pipeline, Responses
 from tasktwin.server.stream import PATIENCE, Hub
 from tasktwin.server.transport import CONTROL, Listener, ProviderApp, raw_path

@@ -5,6 +5,9 @@ from tasktwin.wire import Json, dumps
 
 LF = b"\n"
 
+KEPT = 16_384
+"""Bytes of the longest event that is kept as it was written, for whoever is told the same."""
+
 __all__ = ["LF", "Told", "encode"]
 
 
@@ -12,9 +15,12 @@ def encode(told: Told, newline: bytes = LF) -> bytes:
     """One event. JSON is one line; a text may be several. Written once, then kept, with the usual line ends."""
     if newline != LF:
         return _lines(told, newline)
-    if not told.written:
-        told.written = _lines(told, LF)
-    return told.written
+    if told.written:
+        return told.written
+    raw = _lines(told, LF)
+    if len(raw) <= KEPT:
+        told.written = raw
+    return raw
 
 
 def _lines(told: Told, newline: bytes) -> bytes:

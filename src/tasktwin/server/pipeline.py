@@ -16,13 +16,14 @@ from tasktwin.behaviour.limit import count
 from tasktwin.behaviour.perform import perform
 from tasktwin.behaviour.rules import Asked, Binding, Rules
 from tasktwin.behaviour.sign_in import identify
-from tasktwin.behaviour.stream import Subscription
+from tasktwin.behaviour.stream import BROKEN, DEFECT, Subscription
 from tasktwin.behaviour.telling import Told
-from tasktwin.behaviour.verb import admit
+from tasktwin.behaviour.verb import EVENT_STREAM, admit
 from tasktwin.behaviour.world import JOURNAL, Shown
 from tasktwin.contract import Match, NoMethod, NoPath, Operation, Reading, Violation, content_type
 from tasktwin.errors import Refusal
 from tasktwin.server.exchange import Exchange
+from tasktwin.server.trouble import Trouble
 from tasktwin.state import REDACTED, elapsed
 from tasktwin.state.journal import CLOSED, Note
 from tasktwin.wire import Json, dumps
@@ -38,12 +39,16 @@ SECRET = frozenset({"authorization", "proxy-authorization", "cookie", "set-cooki
 
 
 class Pipeline:
-    """Answers the requests of one provider. ``broken`` counts the answers that would have broken the contract."""
+    """Answers the requests of one provider. ``broken`` counts the answers that would have broken the contract.
+
+    ``is_full`` is asked before a stream is opened.
+    """
 
     def __init__(self, rules: Rules, responses: Responses = "strict") -> None:
         self.rules = rules
         self.responses = responses
         self.broken = 0
+        self.is_full: Callable[[], bool] = lambda: False
         self.steps: list[Callable[[Exchange], None]] = [getattr(self, f"_{name}") for name in _needed(rules)]
         own = {scheme.key for scheme in rules.contract.schemes.values() if scheme.location == "header"}
         self.secret = frozenset(name.encode() for name in SECRET | own)
@@ -158,7 +163,7 @@ class Pipeline:
             return
         errors, example = self.rules.errors, exchange.operation.example(status)
         kind = next((name for name, each in errors.answers.items() if each.status == status), None)
-        if example and not (kind and status >= 400):
+        if example and example[0] != EVENT_STREAM and not (kind and status >= 400):
             exchange.media, exchange.shape = example
         elif status >= 400:
             like = [name for name, each in errors.answers.items() if each.status // 100 == status // 100]
@@ -209,6 +214,10 @@ class Pipeline:
         return rpc and all(each.where == "body" and each.keyword != "media-type" for each in violations)
 
     def _perform(self, exchange: Exchange) -> None:
+        if self.is_full() and exchange.operation.id in self.rules.streams:
+            self._problem(exchange, "too-many-streams", "no further stream can be opened: close some", 503)
+            exchange.replayed = True
+            return
         outcome = exchange.outcome = perform(exchange.world, exchange.call)
         if outcome.refusal is not None:
             raise outcome.refusal
@@ -281,9 +290,22 @@ class Pipeline:
             exchange.violations = (*exchange.violations, *found)[:MOST_SHOWN]
         return told.sound or self.responses == "log"
 
+    def collect(self, exchange: Exchange) -> None:
+        """Read a bounded stream whole, so that it is an answer like any other."""
+        stream, trouble = exchange.stream, Trouble(exchange.disturbance)
+        assert stream is not None
+        chunks = [trouble.begin()]
+        while not (stream.over or trouble.cut):
+            chunks.append(trouble.pass_on(stream.take()))
+        exchange.answer = b"".join([*chunks, trouble.finish()])
+        self.close(exchange, stream.over or "cut by a fault", 0.0)
+        if stream.over == BROKEN:
+            self._problem(exchange, "response-breaks-contract", "the next event would break the contract")
+
     def close(self, exchange: Exchange, why: str, seconds: float) -> None:
         """Write down that a stream is over, and why."""
         assert exchange.stream is not None
+        self.broken += why == DEFECT
         exchange.reason = f"{CLOSED}{why}, after {exchange.stream.count} events"
         self._record(exchange, seconds, operation="")
 
@@ -360,9 +382,9 @@ class Pipeline:
         self._problem(exchange, "defect", trace.strip().splitlines()[-1])
         traceback.print_exc()
 
-    def _problem(self, exchange: Exchange, kind: str, detail: str) -> None:
-        problem = {"type": f"urn:tasktwin:{kind}", "title": kind.replace("-", " "), "status": 500, "detail": detail}
-        exchange.status, exchange.media, exchange.reason = 500, "application/problem+json", kind
+    def _problem(self, exchange: Exchange, kind: str, detail: str, status: int = 500) -> None:
+        problem = {"type": f"urn:tasktwin:{kind}", "title": kind.replace("-", " "), "status": status, "detail": detail}
+        exchange.status, exchange.media, exchange.reason = status, "application/problem+json", kind
         exchange.shape, exchange.answer = problem, dumps(problem)
 
     # ── bookkeeping ──────────────────────────────────────────────────────────────────────────────────────────────

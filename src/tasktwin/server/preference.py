@@ -2,19 +2,24 @@
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 MOST = 16
 """So many wishes of one request are looked at."""
 
-_WISH = re.compile(r"""\s*([\w!#$%&'*+.^`|~-]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*)))?[^,]*""", re.ASCII)
+_MEMBER = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*"?)+', re.DOTALL)
+"""A wish with its parameters. Commas inside quotes part nothing; a quote that is never closed goes on to the end."""
+
+_WISH = re.compile(r"""\s*([\w!#$%&'*+.^`|~-]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*)))?""", re.ASCII | re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def preferences(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     """The wishes by name, in lower case, each with its value; of one said twice the first counts, as the RFC has it."""
     found: dict[str, str] = {}
     lines = [value.decode("latin-1") for name, value in headers if name == b"prefer"]
-    for wish in ",".join(lines).split(",")[:MOST] if lines else ():
-        if said := _WISH.fullmatch(wish):
+    for wish in islice(_MEMBER.finditer(",".join(lines)), MOST):
+        if said := _WISH.match(wish[0]):
             quoted, bare = said[2], said[3]
-            found.setdefault(said[1].lower(), bare or "" if quoted is None else re.sub(r"\\(.)", r"\1", quoted))
+            found.setdefault(said[1].lower(), bare or "" if quoted is None else _ESCAPED.sub(r"\1", quoted))
     return found

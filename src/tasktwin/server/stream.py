@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from typing import Protocol
 
-from tasktwin.behaviour.stream import BEHIND, BROKEN
+from tasktwin.behaviour.stream import BEHIND, BROKEN, DEFECT, MOST, RESET
 from tasktwin.behaviour.telling import Told
 from tasktwin.behaviour.world import World
 from tasktwin.server.asgi import Receive, Scope, Send
@@ -24,6 +24,9 @@ PATIENCE = 30.0
 
 LONGEST_NAP = 3_600.0
 """Real seconds after which a sleeper looks at the clock again; longer waits are beyond some timers."""
+
+PART = 65_536
+"""Bytes that are sent at once; what follows is sent when the client has taken in most of them."""
 
 CUT = "tasktwin.cut"
 """The key under which a server offers, in the ASGI scope's ``extensions``, to cut the connection."""
@@ -75,9 +78,15 @@ class Hub:
         reader = Reader(self, watch, feed, trouble, link)
         watch.add(reader)
         self.count += 1
-        why = STOPPED
+        why = DEFECT
         try:
             why = await reader.run()
+        except asyncio.CancelledError:
+            why = STOPPED if self.closing else GONE
+            raise
+        except ConnectionAbortedError:
+            why = BY_FAULT
+            raise
         finally:
             self.count -= 1
             if watch.remove(reader):
@@ -91,6 +100,11 @@ class Hub:
         if watch:
             watch.spread()
 
+    def spread_all(self) -> None:
+        """Wake whoever reads what was written, in any world."""
+        for watch in list(self.watches.values()):
+            watch.spread()
+
     def stir(self) -> None:
         """Wake all: a clock was moved, or a world is another one now."""
         for watch in list(self.watches.values()):
@@ -99,6 +113,10 @@ class Hub:
     def close(self) -> None:
         """Let all streams end."""
         self.closing = True
+        for watch in self.watches.values():
+            for readers in watch.readers.values():
+                for reader in readers:
+                    reader.link.hurry()
         self.stir()
 
 
@@ -127,6 +145,7 @@ class Watch:
         if self.readers:
             return False
         self.world.news.clear()
+        self.world.frames.clear()
         self._disarm()
         return True
 
@@ -183,18 +202,37 @@ class Link:
         self._receive = receive
         self._send = send
         self._cut: Callable[[bool], None] | None = scope.get("extensions", {}).get(CUT)
+        self._task: asyncio.Task[None] | None = None
+        self._since: float | None = None  # when what is being sent was begun
+        self._patience = PATIENCE
+        self._alarm: asyncio.TimerHandle | None = None
 
     async def send(self, body: bytes, patience: float, *, more: bool = True) -> None:
         """Send a part of the body. A client that takes in nothing for so many seconds is cut off."""
         loop = asyncio.get_running_loop()
-        handle = loop.call_later(patience, self._give_up, asyncio.current_task())
+        self._task, self._patience, self._since = asyncio.current_task(), patience, loop.time()
+        if self._alarm is None:
+            self._alarm = loop.call_later(patience, self._lose_patience)
         try:
             await self._send({"type": "http.response.body", "body": body, "more_body": more})
+            if more and len(body) >= PART:  # servers wait before they write, not after
+                await self._send({"type": "http.response.body", "body": b"", "more_body": True})
         except asyncio.CancelledError:
-            if not self.slow:
+            if not self.slow or not self._task or self._task.uncancel():
                 raise
         finally:
-            handle.cancel()
+            self._since = None
+
+    def hurry(self) -> None:
+        """Do not wait any longer for a client that takes nothing in."""
+        if self._since is not None and self._cut:
+            self._cut(False)
+
+    def close(self) -> None:
+        """Nothing more is sent."""
+        if self._alarm:
+            self._alarm.cancel()
+            self._alarm = None
 
     async def cut(self, *, flush: bool) -> None:
         """Cut the connection; with ``flush`` what was sent still arrives. Raises ``ConnectionAbortedError`` if nothing else cuts it."""
@@ -209,12 +247,20 @@ class Link:
         self.gone = True
         on_gone()
 
-    def _give_up(self, task: "asyncio.Task[None] | None") -> None:
+    def _lose_patience(self) -> None:
+        """Give up if what is being sent takes too long. One alarm serves many parts: setting one for each costs more than sending."""
+        self._alarm = None
+        if self._since is None:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._since + self._patience:
+            self._alarm = loop.call_at(self._since + self._patience, self._lose_patience)
+            return
         self.slow = True
         if self._cut:
             self._cut(False)
-        elif task:
-            task.cancel()
+        elif self._task:
+            self._task.cancel()
 
 
 class Reader:
@@ -227,9 +273,13 @@ class Reader:
         self.trouble = trouble
         self.link = link
         self._waiter: asyncio.Future[bool] | None = None
+        self._stirred = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._rings = 0.0
 
     def wake(self, *, by_time: bool = False) -> None:
         """Look again."""
+        self._stirred = True
         if self._waiter and not self._waiter.done():
             self._waiter.set_result(by_time)
 
@@ -239,27 +289,47 @@ class Reader:
         try:
             why = await self._send_all()
             if why in (SLOW, BEHIND, BROKEN, BY_FAULT):
-                await self.link.cut(flush=why != SLOW)
-                await asyncio.wait((watcher,), timeout=self.hub.patience)
+                await self._cut(watcher, flush=why != SLOW)
             return why
         finally:
+            self._disarm()
+            self.link.close()
             watcher.cancel()
+
+    async def _cut(self, watcher: "asyncio.Task[None]", *, flush: bool) -> None:
+        """Cut the connection, at last without what the client does not take in."""
+        await self.link.cut(flush=flush)
+        _, open_still = await asyncio.wait((watcher,), timeout=self.hub.patience)
+        if open_still:
+            await self.link.cut(flush=False)
+            await asyncio.wait((watcher,), timeout=self.hub.patience)
 
     async def _send_all(self) -> str:
         feed, trouble, body = self.feed, self.trouble, self.trouble.begin()
         while True:
+            self._stirred = False
             told = feed.take()
-            body += trouble.pass_on(told)
-            if body and not self.link.gone:
-                await self.link.send(body, self.hub.patience)
+            for one in told:
+                body += trouble.pass_on((one,))
+                if len(body) >= PART:
+                    await self._send(body)
+                    body = b""
+            if body:
+                await self._send(body)
                 body = b""
             if why := self._over():
                 if why in (SLOW, BEHIND, BROKEN, BY_FAULT, GONE):
                     return why
                 await self.link.send(trouble.finish(), self.hub.patience, more=False)
                 return why
-            if not told:
+            if len(told) < MOST and not self._stirred:
                 await self._rest()
+            else:
+                await asyncio.sleep(0)  # a send does not wait for others while there is room
+
+    async def _send(self, body: bytes) -> None:
+        if not self.link.gone and not self.link.slow:
+            await self.link.send(body, self.hub.patience)
 
     def _over(self) -> str:
         """Why nothing more is sent; "" if something may be."""
@@ -271,24 +341,37 @@ class Reader:
             return GONE
         if self.hub.closing:
             return STOPPED
-        return "" if self.trouble.stalled else self.feed.over
+        return "" if self.trouble.stalled and self.feed.over != RESET else self.feed.over
 
     async def _rest(self) -> None:
         """Sleep until there is something to do."""
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
-        due = None if self.trouble.stalled else self.feed.due()
-        seconds = None if due is None else self.feed.world.clock.until(due)
-        alarm = None if seconds is None else loop.call_later(_nap(seconds), self._ring)
+        self._arm(loop)
         try:
             if await self._waiter:
                 self.watch.tick()
         finally:
             self._waiter = None
-            if alarm:
-                alarm.cancel()
+
+    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Set the alarm. One that rings too early is left: whoever it wakes finds nothing to do, and rests again."""
+        due = None if self.trouble.stalled else self.feed.due()
+        seconds = None if due is None else self.feed.world.clock.until(due)
+        if seconds is None:
+            return
+        at = loop.time() + _nap(seconds)
+        if self._alarm is None or at < self._rings:
+            self._disarm()
+            self._alarm, self._rings = loop.call_at(at, self._ring), at
+
+    def _disarm(self) -> None:
+        if self._alarm:
+            self._alarm.cancel()
+            self._alarm = None
 
     def _ring(self) -> None:
+        self._alarm = None
         self.wake(by_time=True)
 
 

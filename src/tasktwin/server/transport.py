@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from tasktwin.behaviour.world import World
 from tasktwin.behaviour.worlds import DEFAULT, TooManyWorldsError, Worlds
 from tasktwin.errors import MisuseError
 from tasktwin.server.asgi import App, Receive, Scope, Send
@@ -14,6 +15,7 @@ from tasktwin.wire import dumps
 CONTROL = "/_tasktwin"
 BY_PATH = "/_tasktwin/worlds/"
 HEADER = b"tasktwin-world"
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _TELLING = frozenset({HEADER, b"content-length", b"transfer-encoding"})
 HEADER_LIMIT = 65_536
 """Bytes of all header names and values together; more are refused, so that the journal stays small."""
@@ -32,6 +34,7 @@ class ProviderApp:
     ) -> None:
         self.pipeline = pipeline
         self.hub = hub or Hub()
+        pipeline.is_full = lambda: self.hub.full
         self.worlds = worlds
         self.control = control
         self.prefix = prefix
@@ -49,25 +52,22 @@ class ProviderApp:
         if path.startswith(CONTROL) and (path == CONTROL or path.startswith(f"{CONTROL}/")):
             name, path = _by_path(path)
             if name is None:
-                await self.control(scope, receive, send)
-                self.hub.stir()
+                await self._control(scope, receive, send)
                 return
         try:
             world = self.worlds.get(named if name is None else name)
         except MisuseError as error:
             await send_problem(send, 503 if isinstance(error, TooManyWorldsError) else 400, str(error))
             return
-        exchange = Exchange(world, scope["method"], path, scope["query_string"], headers)
-        if (client := scope.get("client")) is not None:
-            exchange.address = client[0]
-        exchange.scheme = scope["scheme"]
-        exchange.prefix = self.prefix if name is None else f"{self.prefix}{BY_PATH}{name}/api"
+        exchange = self._exchange(scope, world, path, by_path=name is not None)
         if (bodied or scope.get("http_version", "2")[:1] != "1") and not await self._read_body(exchange, receive):
             return
         self.pipeline.answer(exchange)
         if world.watched:
             self.hub.spread(world)
-        if exchange.stream:
+        if exchange.stream and scope.get("http_version") == "1.0":
+            self.pipeline.collect(exchange)
+        elif exchange.stream:
             await self._stream(exchange, Link(scope, receive, send), send)
             return
         await send({"type": "http.response.start", "status": exchange.status, "headers": _headers(exchange)})
@@ -75,12 +75,19 @@ class ProviderApp:
         for listener in self.listeners:
             listener(exchange)
 
+    async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer for the control plane, which may have moved a clock; then readers look again."""
+        try:
+            await self.control(scope, receive, send)
+        finally:
+            if scope["method"] in READING:
+                self.hub.spread_all()
+            else:
+                self.hub.stir()
+
     async def _stream(self, exchange: Exchange, link: Link, send: Send) -> None:
         """Answer with a stream; whoever listens is told when it opens and when it is over."""
         assert exchange.stream is not None
-        if self.hub.full:
-            await send_problem(send, 503, "no further stream can be opened: close some", "too-many-streams")
-            return
         await send({"type": "http.response.start", "status": exchange.status, "headers": _headers(exchange)})
         for listener in self.listeners:
             listener(exchange)
@@ -95,6 +102,16 @@ class ProviderApp:
             closed("only its head was asked for", 0.0)
             return
         await self.hub.serve(exchange.stream, Trouble(exchange.disturbance), link, closed)
+
+    def _exchange(self, scope: Scope, world: World, path: str, *, by_path: bool) -> Exchange:
+        exchange = Exchange(world, scope["method"], path, scope["query_string"], scope["headers"])
+        if (client := scope.get("client")) is not None:
+            exchange.address = client[0]
+        exchange.scheme = scope["scheme"]
+        exchange.prefix = f"{self.prefix}{BY_PATH}{world.name}/api" if by_path else self.prefix
+        if scope.get("http_version") == "1.0":
+            exchange.wishes["stream"] = "bounded"  # it knows no chunks, in which a stream without end would come
+        return exchange
 
     async def _read_body(self, exchange: Exchange, receive: Receive) -> bool:
         """Read the body, within the limit. False when the client went away: then nothing was done."""
@@ -128,7 +145,7 @@ def _headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
     if exchange.status != 204:
         if exchange.media:
             headers.append((b"content-type", exchange.media.encode()))
-        if exchange.stream is None:
+        if exchange.stream is None or exchange.answer:
             headers.append((b"content-length", b"%d" % len(exchange.answer)))
     if exchange.too_large:
         headers.append((b"connection", b"close"))

@@ -7,14 +7,12 @@ from types import TracebackType
 from typing import Self, get_args
 from urllib.parse import urlencode, urlsplit
 
-from tasktwin.behaviour.stream import Subscription
 from tasktwin.behaviour.world import Fired, World
 from tasktwin.behaviour.worlds import Plan, Worlds
 from tasktwin.errors import MisuseError
 from tasktwin.provider import Provider, load
 from tasktwin.server.exchange import Exchange
 from tasktwin.server.pipeline import Pipeline, Responses
-from tasktwin.server.trouble import Trouble
 from tasktwin.state import Journal, Row, parse_instant
 from tasktwin.wire import Json, dumps, loads
 
@@ -101,7 +99,7 @@ class Twin:
             exchange.wishes["stream"] = "bounded"
             self._pipeline.answer(exchange)
             if exchange.stream:
-                exchange.answer = _read_all(exchange.stream, Trouble(exchange.disturbance))
+                self._pipeline.collect(exchange)
         answered = {
             "content-type": exchange.media,
             "tasktwin-reason": exchange.reason,
@@ -137,13 +135,6 @@ class Twin:
         if name not in principals:
             raise MisuseError(f"there is no demo principal {name!r}; there are {', '.join(principals)}")
         return principals[name].headers
-
-
-def _read_all(stream: Subscription, trouble: Trouble) -> bytes:
-    chunks = [trouble.begin()]
-    while not (stream.over or trouble.cut):
-        chunks.append(trouble.pass_on(stream.take()))
-    return b"".join(chunks if trouble.cut else [*chunks, trouble.finish()])
 
 
 def _split(url: str) -> tuple[str, str]:

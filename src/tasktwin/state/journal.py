@@ -93,9 +93,12 @@ class Note(NamedTuple):
 
 
 class Journal:
-    """The last ``limit`` entries. ``dropped`` counts those that gave way to newer ones since the last ``clear``."""
+    """The last ``limit`` entries. ``dropped`` counts those that gave way to newer ones since the last ``clear``.
 
-    __slots__ = ("_entries", "_noted", "_number", "dropped", "limit")
+    ``era`` changes when the numbers begin anew.
+    """
+
+    __slots__ = ("_entries", "_noted", "_number", "dropped", "era", "limit")
 
     def __init__(self, limit: int = 1000) -> None:
         """Begin empty; a limit of 0 keeps nothing. Raises ``MisuseError`` for a negative limit."""
@@ -105,6 +108,7 @@ class Journal:
         self._entries: deque[Entry | Note] = deque(maxlen=limit)
         self._noted = False
         self._number = 0
+        self.era = 0
         self.dropped = 0
 
     @property
@@ -211,6 +215,7 @@ class Journal:
         """Forget all entries and number from 1 again."""
         self.clear()
         self._number = 0
+        self.era += 1
 
     def _keep(self, entry: Entry) -> Entry:
         self._number = entry.number

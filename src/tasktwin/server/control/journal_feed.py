@@ -10,7 +10,7 @@ from tasktwin.behaviour.telling import Told
 from tasktwin.behaviour.verb import EVENT_STREAM, UNBUFFERED
 from tasktwin.behaviour.world import JOURNAL, World
 from tasktwin.server.asgi import Receive, Scope, Send
-from tasktwin.server.har import as_json
+from tasktwin.server.control.har import as_json
 from tasktwin.server.stream import Hub, Link
 from tasktwin.server.trouble import Trouble
 from tasktwin.wire import Json
@@ -31,12 +31,12 @@ class JournalFeed:
 
     def __post_init__(self) -> None:
         """Begin now."""
-        self.era = self.world.era
+        self.era = self.world.journal.era
 
     def take(self) -> list[Told]:
         """The entries since the last call, at most 64; and a comment if some are no longer kept."""
         journal = self.world.journal
-        if self.world.era != self.era:
+        if journal.era != self.era:
             self.over = RESET
             return []
         lost = journal.oldest - 1 - self.position

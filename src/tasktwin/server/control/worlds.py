@@ -1,0 +1,143 @@
+"""Routes about worlds as a whole: which there are, how they begin, their snapshots."""
+
+from dataclasses import replace
+
+from starlette.responses import HTMLResponse, Response
+
+from tasktwin import __version__
+from tasktwin.behaviour.world import Saved, World
+from tasktwin.behaviour.worlds import MOST_SNAPSHOTS, NAME, Plan
+from tasktwin.server.control.call import Call, Handler, ProblemError, answer, free_name, read_instant
+from tasktwin.server.control.contract import control_document
+from tasktwin.server.control.page import page
+from tasktwin.server.transport import CONTROL
+from tasktwin.state import format_instant
+from tasktwin.wire import Json
+
+
+def get_page(call: Call) -> Response:
+    """A page for people."""
+    base = call.origin
+    return HTMLResponse(page([call.rules], [base]))
+
+
+def get_health(call: Call) -> Response:
+    """Ready, once requests can be served."""
+    return answer(200, {"status": "ok", "version": __version__, "providers": [call.rules.name]})
+
+
+def get_contract(_call: Call) -> Response:
+    """The control plane's own contract."""
+    return answer(200, control_document())
+
+
+def list_worlds(call: Call) -> Response:
+    """The worlds there are."""
+    return answer(200, {"worlds": [_told(call, world) for world in call.worlds], "limit": call.worlds.plan.limit})
+
+
+def create_world(call: Call) -> Response:
+    """Make a world, from seeds, a snapshot or another world."""
+    wish = call.read.body or {}
+    name = wish.get("name") or free_name("world", len(call.worlds), call.worlds.find)
+    if call.worlds.find(name):
+        raise ProblemError(409, f"the world {name!r} exists already")
+    plan, origin = _origin(call, wish["from"]) if "from" in wish else (call.worlds.plan, None)
+    given = {key: wish[key] for key in ("seeds", "seed", "mode") if key in wish}
+    if "now" in wish:
+        given["now"] = read_instant(wish["now"])
+    return answer(201, _told(call, call.worlds.create(name, replace(plan, **given), origin)))
+
+
+def _origin(call: Call, name: str) -> tuple[Plan, Saved]:
+    """A world as it is now, or a snapshot of the world that the request names; and how that world began."""
+    here, other = call.worlds.find(call.name), call.worlds.find(name)
+    saved = other.save() if other else here.snapshots.get(name) if here else None
+    world = other or here
+    if saved is None or world is None:
+        raise ProblemError(404, f"there is no world and no snapshot {name!r}")
+    began = world.beginning
+    return replace(call.worlds.plan, seeds=began.seeds, seed=began.seed, mode=world.clock.mode, now=None), saved
+
+
+def get_world(call: Call) -> Response:
+    """One world."""
+    return answer(200, _told(call, _existing(call, call.read.path["name"])))
+
+
+def delete_world(call: Call) -> Response:
+    """Forget a world."""
+    _existing(call, call.read.path["name"])
+    call.worlds.delete(call.read.path["name"])
+    return Response(status_code=204)
+
+
+def reset(call: Call) -> Response:
+    """Back to how the world began."""
+    call.world.begin_again()
+    return answer(200, _told(call, call.world))
+
+
+def _existing(call: Call, name: str) -> World:
+    world = call.worlds.find(name)
+    if world is None:
+        raise ProblemError(404, f"there is no world {name!r}")
+    return world
+
+
+def _told(call: Call, world: World) -> Json:
+    root = f"{call.origin}{CONTROL}/worlds/{world.name}"
+    return {
+        "name": world.name,
+        "base_url": f"{root}/api",
+        "control_url": f"{root}/control",
+        "seeds": world.beginning.seeds,
+        "seed": world.beginning.seed,
+        "now": format_instant(world.clock.now(), "microseconds"),
+        "mode": world.clock.mode,
+    }
+
+
+def list_snapshots(call: Call) -> Response:
+    """The snapshots there are."""
+    found = [
+        {"name": name, "now": format_instant(saved.now, "microseconds")} for name, saved in call.world.snapshots.items()
+    ]
+    return answer(200, {"snapshots": found})
+
+
+def take_snapshot(call: Call) -> Response:
+    """Keep the world as it is."""
+    name = (call.read.body or {}).get("name") or free_name(
+        "snapshot", len(call.world.snapshots), call.world.snapshots.get
+    )
+    assert NAME.fullmatch(name)
+    if name not in call.world.snapshots and len(call.world.snapshots) >= MOST_SNAPSHOTS:
+        raise ProblemError(409, f"a world keeps at most {MOST_SNAPSHOTS} snapshots")
+    saved = call.world.snapshots[name] = call.world.save()
+    return answer(201, {"name": name, "now": format_instant(saved.now, "microseconds")})
+
+
+def restore_snapshot(call: Call) -> Response:
+    """Back to a snapshot."""
+    saved = call.world.snapshots.get(call.read.path["name"])
+    if saved is None:
+        known = ", ".join(call.world.snapshots) or "none"
+        raise ProblemError(404, f"there is no snapshot {call.read.path['name']!r}; there are {known}")
+    call.world.restore(saved)
+    return answer(200, _told(call, call.world))
+
+
+ROUTES: dict[str, Handler] = {
+    "getPage": get_page,
+    "getHealth": get_health,
+    "getContract": get_contract,
+    "listWorlds": list_worlds,
+    "createWorld": create_world,
+    "getWorld": get_world,
+    "deleteWorld": delete_world,
+    "reset": reset,
+    "listSnapshots": list_snapshots,
+    "takeSnapshot": take_snapshot,
+    "restoreSnapshot": restore_snapshot,
+}

@@ -1,0 +1,101 @@
+"""Requests behind a stream on one connection: the stream goes on, and the twin sees when the client leaves."""
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from tests.provider.small import write
+from tests.server.front import connect, message, read_all, serving
+
+from tasktwin.server.protocol import MOST_QUEUED
+
+WATCH = message("GET", "/jobs/j1/events", [("Authorization", "Bearer ann-token")])
+LOOK = message("GET", "/jobs/j1", [("Authorization", "Bearer ann-token")])
+STREAM = b"id: 1\n"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small provider."""
+    return write(tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture
+def origin(folder: Path, tmp_path: Path) -> Iterator[str]:
+    """It, served on a frozen clock; nothing may be written to standard error."""
+    told = tmp_path / "errors"
+    with told.open("w") as errors, serving(str(folder), "--clock", "frozen", "--quiet", errors=errors) as (url, _):
+        yield url
+    assert told.read_text() == ""
+
+
+def closings(origin: str, number: int = 1) -> list[str]:
+    """Why streams were closed, once so many were; none comes later."""
+    late, told = time.monotonic() + 5, []
+    while time.monotonic() < late and len(told) < number:
+        time.sleep(0.05)
+        entries = httpx2.get(f"{origin}/_tasktwin/journal", verify=False).json()["entries"]
+        told = [each["reason"].partition(",")[0] for each in entries if each["reason"].startswith("stream closed")]
+    return told
+
+
+def begun(wire: socket.socket) -> None:
+    """Wait until the head of the stream is there, and what is told first."""
+    seen = b""
+    while b"retry: 2000\n\n" not in seen:
+        chunk = wire.recv(65_536)
+        assert chunk, seen
+        seen += chunk
+
+
+@pytest.mark.parametrize("packets", [(WATCH, LOOK), (WATCH + LOOK,)], ids=["a later packet", "the same packet"])
+@pytest.mark.parametrize("queued", [1, MOST_QUEUED], ids=["one", "the most"])
+def test_a_client_that_leaves_with_requests_queued_is_seen_to_leave(
+    origin: str, packets: tuple[bytes, ...], queued: int
+) -> None:
+    with connect(origin) as wire:
+        wire.sendall(packets[0] + (LOOK * (queued - 1) if len(packets) == 1 else b""))
+        begun(wire)
+        if len(packets) > 1:
+            wire.sendall(LOOK * queued)
+        time.sleep(0.2)
+        assert closings(origin, 0) == []
+    assert closings(origin) == ["stream closed: the client left"]
+    time.sleep(0.2)
+    assert closings(origin) == ["stream closed: the client left"], "once"
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["later packets", "the same packet"])
+def test_who_queues_too_many_requests_behind_a_stream_is_cut(origin: str, *, apart: bool) -> None:
+    with connect(origin) as wire:
+        wire.sendall(WATCH if apart else WATCH + LOOK * (MOST_QUEUED + 1))
+        if apart:
+            begun(wire)
+            for _ in range(MOST_QUEUED + 1):
+                wire.sendall(LOOK)
+                time.sleep(0.02)
+        assert not read_all(wire).endswith(b"0\r\n\r\n")
+    assert closings(origin) == ["stream closed: the client left"]
+
+
+def test_requests_behind_a_stream_that_ends_are_answered(origin: str) -> None:
+    bounded = message("GET", "/jobs/j1/events", [("Authorization", "Bearer ann-token"), ("Prefer", "stream=bounded")])
+    last = message("GET", "/jobs/j2", [("Authorization", "Bearer ann-token"), ("Connection", "close")])
+    with connect(origin) as wire:
+        wire.sendall(bounded + LOOK + last)
+        raw = read_all(wire)
+    assert raw.count(b"HTTP/1.1 200 OK") == 3
+    assert raw.index(b"0\r\n\r\n") < raw.index(b'"id":"j1"') < raw.index(b'"id":"j2"')
+    assert closings(origin) == ["stream closed: the present end of the log"]
+
+
+def test_a_refused_request_behind_garbage_leaves_no_stream_open(origin: str) -> None:
+    with connect(origin) as wire:
+        wire.sendall(WATCH)
+        begun(wire)
+        wire.sendall(b"XYZ\r\n\r\n")
+        read_all(wire)
+    assert closings(origin) == ["stream closed: the client left"]
