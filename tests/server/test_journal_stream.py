@@ -79,7 +79,22 @@ def test_head_tells_the_headers_and_ends(world: World) -> None:
     assert (reply.status, reply.headers["cache-control"], reply.body) == (200, "no-cache", b"")
 
 
-def test_a_reset_world_ends_the_stream(world: World) -> None:
+@pytest.mark.parametrize("way", ["reset", "delete"])
+def test_a_world_that_begins_again_or_is_no_more_ends_the_stream(world: World, way: str) -> None:
     with world.control.stream("GET", "/journal/stream") as stream:
-        world.control.post("/reset")
+        if way == "reset":
+            world.control.post("/reset")
+        else:
+            assert ask(world.origin, "DELETE", f"/_tasktwin/worlds/{world.name}").status == 204
         assert list(stream.iter_lines()) == []
+
+
+def test_a_restored_world_has_the_same_journal_and_the_stream_goes_on(busy: World) -> None:
+    busy.control.post("/snapshots", json={"name": "here"})
+    with busy.control.stream("GET", "/journal/stream?since=4") as stream:
+        arriving = events(stream.iter_lines())
+        assert next(arriving)[0] == "5"
+        assert busy.control.post("/snapshots/here/restore").is_success
+        busy.api.get(TASKS + ALICES_TASK, headers=ALICE)
+        number, entry = next(arriving)
+    assert (number, entry["operation"]) == ("6", "getTask")

@@ -22,11 +22,14 @@ from tests.server import front
 from tasktwin.wire import Json
 
 IMPATIENT = """
+import socket
 import sys
 from tasktwin.behaviour.worlds import Plan
 from tasktwin.server import create_app
 from tasktwin.server.run import Place, bind, run
 listener, url = bind(Place(port=0))
+if sys.argv[2] != "0":
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, int(sys.argv[2]))
 print(url, flush=True)
 run(create_app("posthog", plan=Plan(mode="frozen"), patience=float(sys.argv[1])), listener, None)
 """
@@ -48,9 +51,12 @@ def server() -> Iterator[Server]:
 
 
 @contextmanager
-def patient(seconds: float) -> Iterator[Server]:
-    """The same with other patience for readers who do not read, and on a frozen clock: no heartbeat comes to find them."""
-    command = [sys.executable, "-c", IMPATIENT, str(seconds)]
+def patient(seconds: float, room: int = 0) -> Iterator[Server]:
+    """The same with other patience for readers who do not read, and on a frozen clock: no heartbeat comes to find them.
+
+    ``room``: bytes that the machine holds for each client; 0 leaves it to the machine.
+    """
+    command = [sys.executable, "-c", IMPATIENT, str(seconds), str(room)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -136,12 +142,13 @@ def staring(server: Server, count: int) -> Iterator[list[socket.socket]]:
         yield wires
 
 
-def append(server: Server, count: int) -> None:
-    """So many large events, which can be found again."""
+def append(server: Server, count: int, size: int = LARGE, at_once: int = 1) -> None:
+    """So many large events, which can be found again: some of them by each request."""
     with httpx2.Client(base_url=server.url, verify=False) as client:
-        for number in range(count):
-            entry: Json = streams.entry(number)
-            entry["entries"][0] = {"filling": "x" * LARGE, **entry["entries"][0]}
+        for number in range(0, count, at_once):
+            entry: Json = {"entries": []}
+            for each in range(number, number + at_once):
+                entry["entries"].append({"filling": "x" * size, **streams.entry(each)["entries"][0]})
             answer = client.post(
                 f"{streams.RUN}append_log/", json=entry, headers={"Authorization": f"Bearer {streams.TOKEN}"}
             )
@@ -207,6 +214,57 @@ def test_who_does_not_read_for_too_long_is_dropped_and_told_of() -> None:
             assert not any(front.read_all(wire).endswith(END) for wire in wires)
 
 
+def test_who_does_not_read_a_long_past_costs_little() -> None:
+    with patient(3600) as twin:
+        append(twin, 240, 200_000, at_once=4)
+        before = twin.memory()
+        with staring(twin, 20) as wires:
+            assert all(wire.recv(12) == b"HTTP/1.1 200" for wire in wires)
+            time.sleep(1)
+            assert twin.memory() - before < MEBIBYTES
+        until(lambda: len(reasons(twin)) == 20)
+        assert twin.memory() - before < MEBIBYTES
+
+
+def test_a_request_is_answered_while_others_read_a_long_past() -> None:
+    async def read() -> None:
+        writer, told = await write(twin), Told(20_000 * 10)
+        readers = await streams.open_readers(twin, [streams.RUN] * 10, told)
+        for _ in range(3):
+            await asyncio.wait_for(writer.post("/_tasktwin/clock", {"advance": 1}), 30)
+        assert told.missing > 0, "the readers were served first"
+        await asyncio.wait_for(told.done.wait(), 60)
+        assert marks(readers) == {tuple(range(20_000))}
+        await hang_up(writer, *readers)
+
+    with patient(3600) as twin:
+        append(twin, 20_000, 10, at_once=250)
+        streams.play(read())
+
+
+def test_a_cut_that_the_client_does_not_take_in_leaves_no_connection() -> None:
+    with patient(0.3, 4096) as twin:
+        append(twin, 1)
+        order = [{"do": {"stream": "cut", "event": 1, "byte": 60_000}}]  # held back for whoever reads on
+        assert httpx2.put(f"{twin.url}/_tasktwin/faults", json=order, verify=False).is_success
+        before = at_rest(twin)
+        with staring(twin, 10) as wires:
+            until(lambda: len(reasons(twin)) == 10)
+            assert {each.partition(",")[0] for each in reasons(twin)} == {"stream closed: cut by a fault"}
+            until(lambda: files(twin) == before)
+            assert not any(front.read_all(wire).endswith(END) for wire in wires)
+
+
+def test_a_cut_is_read_up_to_its_last_byte_by_who_reads_slowly() -> None:
+    with patient(2, 4096) as twin:
+        append(twin, 1)
+        order = [{"do": {"stream": "cut", "event": 1, "byte": 60_000}}]
+        assert httpx2.put(f"{twin.url}/_tasktwin/faults", json=order, verify=False).is_success
+        with staring(twin, 1) as (wire,):
+            time.sleep(0.5)
+            assert front.read_all(wire).count(b"x") > 59_000
+
+
 # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -218,6 +276,22 @@ def test_told_to_stop_the_twin_ends_all_streams_and_is_gone(server: Server) -> N
         assert server.process.wait(timeout=10) in (0, -signal.SIGTERM)
         assert time.monotonic() - began < 2
         assert all(front.read_all(wire).endswith(END) for wire in wires)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_told_to_stop_the_twin_does_not_wait_for_who_does_not_read(number: signal.Signals, tmp_path: Path) -> None:
+    told = tmp_path / "errors"
+    with told.open("w") as errors, front.serving("posthog", "--quiet", errors=errors) as (url, process):
+        server = Server(url, process, is_twin=True)
+        append(server, MANY)
+        with staring(server, 10) as wires:
+            assert all(wire.recv(12) == b"HTTP/1.1 200" for wire in wires)
+            time.sleep(0.5)
+            began = time.monotonic()
+            process.send_signal(number)
+            process.wait(timeout=10)
+            assert time.monotonic() - began < 2
+    assert told.read_text() == ""
 
 
 def test_nothing_is_left_of_clients_that_are_gone(server: Server) -> None:

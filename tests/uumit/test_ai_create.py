@@ -291,6 +291,24 @@ def test_an_identifier_that_no_event_has_is_refused(world: World, last: str, ans
     assert world.evidence() == before
 
 
+@pytest.mark.parametrize(("made", "asked"), [(TASKS, SKILLS), (SKILLS, TASKS)], ids=["task as skill", "skill as task"])
+def test_a_draft_goes_on_only_where_it_was_begun(world: World, made: str, asked: str) -> None:
+    told = drafted(world, path=made)
+    before, skills = world.evidence(), world.rows("skill")
+    answer = world.api.post(asked, json={"description": ENGLISH}, headers={**ALICE, "Last-Event-ID": told[0].id})
+    assert (answer.status_code, answer.json()["code"]) == (410, 1004)
+    assert (world.evidence(), world.rows("skill")) == (before, skills)
+    with describing(world, path=made, Last_Event_ID=told[0].id) as stream:
+        assert stream.rest() == told[1:]
+
+
+@pytest.mark.parametrize("path", [TASKS, SKILLS], ids=["task", "skill"])
+def test_an_identifier_that_names_no_draft_makes_none(world: World, path: str) -> None:
+    answer = world.api.post(path, json={"description": ENGLISH}, headers={**ALICE, "Last-Event-ID": "5"})
+    assert (answer.status_code, answer.json()["code"]) == (422, 1008)
+    assert world.rows("generation") == []
+
+
 # ── refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 UNFIT: dict[str, Json] = {
