@@ -30,15 +30,15 @@ _NOTICED = "wanted => seen.some(each => !('data' in each) && JSON.stringify(each
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """The machine's own Chromium with a fresh profile. Raises ``AssertionError`` if there is none.
+def chromium(*flags: str) -> Iterator[Browser]:
+    """The machine's own Chromium with a fresh profile and further ``flags``. Raises ``AssertionError`` if there is none.
 
     As long as it runs, this thread cannot run an event loop of its own: Playwright's runs in it.
     """
     program = shutil.which("chromium")
     assert program, MISSING
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=program, headless=True, args=[*FLAGS, *flags])
         yield browser
         browser.close()
 

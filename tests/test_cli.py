@@ -102,6 +102,8 @@ def test_the_version_is_that_of_the_package() -> None:
         (["serve", "--port", "65536"], "65536 is not in the range"),
         (["serve", "--port", "http"], "'http' is not a valid integer"),
         (["serve", "--host", "nowhere.invalid"], "cannot listen on nowhere.invalid"),
+        (["serve", "--host", ""], "there is no address to listen on"),
+        (["serve", "--control-token", "sésame"], "--control-token: headers carry ASCII only"),
         (["serve", "--journal", "-1"], "-1 is not in the range"),
         (["serve", "--seed", "-1"], "-1 is not in the range"),
         (["serve", "--responses", "maybe"], "'maybe' is not one of"),

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 
 from tasktwin import __version__
-from tasktwin.errors import DataError, MisuseError
+from tasktwin.errors import DataError, MisuseError, printable
 
 if TYPE_CHECKING:
     from tasktwin.provider import Provider
+    from tasktwin.server.application import Application
+    from tasktwin.server.reload import Reloader
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,7 +45,7 @@ def telling(command: Callable[P, T]) -> Callable[P, T]:
 def complain(level: str, about: object) -> None:
     """One line on standard error, coloured where a terminal wants that."""
     colour = False if os.environ.get("NO_COLOR") else None
-    click.echo(f"{click.style(level, fg='red', bold=True)}: {about}", err=True, color=colour)
+    click.echo(f"{click.style(level, fg='red', bold=True)}: {printable(str(about))}", err=True, color=colour)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -91,7 +93,26 @@ def main() -> None:
     metavar="N",
     help="How many exchanges each world remembers.",
 )
+@click.option(
+    "--limits",
+    default="count",
+    show_default=True,
+    type=click.Choice(["on", "count", "off"]),
+    help="Whether rate limits refuse, are only counted and told, or are not looked at.",
+)
+@click.option(
+    "--faults",
+    default="",
+    metavar="FILE|gentle",
+    help="Trouble that worlds begin with: a file of faults, or the bundled set that no well-written client notices.",
+)
 @click.option("--control-token", default="", metavar="T", help="Token that the control plane asks for.")
+@click.option(
+    "--cors",
+    multiple=True,
+    metavar="ORIGIN|*|none",
+    help="Web pages that may read the API's answers; repeatable.  [default: those of this machine]",
+)
 @click.option(
     "--log-format",
     default="text",
@@ -99,6 +120,7 @@ def main() -> None:
     type=click.Choice(["text", "json"]),
     help="How requests are logged.",
 )
+@click.option("--reload", "reloads", is_flag=True, help="Serve changed data at once; the state is kept.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the base URL and nothing else.")
 @telling
 def serve(
@@ -111,14 +133,19 @@ def serve(
     clock: str,
     responses: Any,
     journal: int,
+    limits: Any,
+    faults: str,
     control_token: str,
+    cors: tuple[str, ...],
     log_format: str,
     *,
+    reloads: bool,
     quiet: bool,
 ) -> None:
     """Serve one API at the root, or several (all bundled ones when none is named) each under its name."""
     from tasktwin.behaviour.worlds import Plan
     from tasktwin.provider import bundled, load
+    from tasktwin.provider.fault_file import read_faults
     from tasktwin.server import create_app
     from tasktwin.server.run import Place, bind, is_loopback, json_line, run, text_line
     from tasktwin.state import parse_instant
@@ -127,14 +154,18 @@ def serve(
         instant = parse_instant(now) if now else None
     except ValueError as error:
         raise MisuseError(f"--now: {error}") from None
+    if not control_token.isascii():
+        raise MisuseError("--control-token: headers carry ASCII only")
     loaded = [load(name) for name in providers or bundled()]
     printed = "" if is_loopback(host) or control_token else make_control_token()
-    plan = Plan(seeds, seed, instant, clock, journal)
+    ordered = read_faults(faults, loaded) if faults else ()
+    plan = Plan(seeds, seed, instant, clock, journal, limits=limits, faults=ordered)
     application = create_app(
         *loaded,
         plan=plan,
         responses=responses,
         control_token=control_token or printed,
+        cors=cors or None,
         mounted=len(loaded) > 1 or not providers,
     )
     listener, url = bind(Place(host, port))
@@ -145,7 +176,21 @@ def serve(
         for app, provider in zip(application.apps, loaded, strict=True):
             _greet(provider, url + app.prefix)
     sys.stdout.flush()
-    run(application, listener, None if quiet else json_line if log_format == "json" else text_line)
+    log = None if quiet else json_line if log_format == "json" else text_line
+    run(application, listener, log, _reloader(application, loaded, quiet=quiet) if reloads else None)
+
+
+def _reloader(application: "Application", loaded: list["Provider"], *, quiet: bool) -> "Reloader":
+    """What watches the data; of a quiet one only errors are heard."""
+    from tasktwin.server.reload import Reloader
+
+    def tell(level: str, about: object) -> None:
+        if level != "info":
+            complain(level, about)
+        elif not quiet:
+            click.echo(str(about), err=True)
+
+    return Reloader(zip(loaded, application.apps, strict=True), tell)
 
 
 def make_control_token() -> str:
@@ -159,7 +204,9 @@ def _greet(provider: "Provider", url: str) -> None:
     """What a developer needs to begin: where to look around, and a curl line that works."""
     from tasktwin.server.control.page import first_call
 
-    click.echo(f"  {provider.title}: {len(provider.rules.bindings)} operations; callers and more at {url}/_tasktwin")
+    click.echo(
+        f"  {printable(provider.title)}: {len(provider.rules.bindings)} operations; callers and more at {url}/_tasktwin"
+    )
     if call := first_call(provider.rules, url):
         click.echo(f"  {call}")
 
@@ -199,13 +246,13 @@ def list_(provider: str | None, *, as_json: bool) -> None:
 def check(providers: tuple[str, ...], schema: str | None, *, as_json: bool, write_fidelity: bool) -> None:
     """Is the data right? Contract, bindings, lifecycle, seeds, scenarios, provenance."""
     from tasktwin.provider import bundled
-    from tasktwin.provider.check import check_provider
     from tasktwin.provider.data_file import schema_text
+    from tasktwin.provider.deadline import check_all
 
     if schema:
         click.echo(schema_text(schema).decode())
         return
-    reports = [check_provider(name, write_fidelity=write_fidelity) for name in providers or bundled()]
+    reports = check_all(providers or bundled(), write_fidelity=write_fidelity)
     if as_json:
         from tasktwin.wire import dumps
 

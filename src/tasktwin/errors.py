@@ -14,6 +14,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 
+def printable(text: str) -> str:
+    """A text whose control characters, and what else no terminal should be sent, are written as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each == "\u3000" else ascii(each)[1:-1] for each in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong in data: what, where, and what to do about it.
@@ -33,7 +40,7 @@ class Problem:
         place = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
         where = f" (at {self.pointer})" if self.pointer else ""
         hint = f" {self.hint}" if self.hint else ""
-        return f"{place}{self.message}{where}.{hint}"
+        return printable(f"{place}{self.message}{where}.{hint}")
 
     def moved(self, prefix: str) -> "Problem":
         """The same problem seen from further out: ``prefix`` goes before the pointer."""

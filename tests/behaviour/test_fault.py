@@ -1,12 +1,14 @@
 """Trouble on order: what can be ordered, which requests meet it, and that chance is the world's."""
 
 from fnmatch import fnmatchcase
+from math import log
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasktwin.behaviour.fault import KINDS, MOST, CorruptFault, Fault, Faults, StatusFault, StreamFault, parse_faults
+from tasktwin.behaviour.deed import KINDS, CorruptFault, DelayFault, DropFault, StatusFault, StreamFault, TruncateFault
+from tasktwin.behaviour.fault import MOST, Fault, Faults, gentle, parse_faults
 from tasktwin.errors import MisuseError
 from tasktwin.wire import Json
 
@@ -37,6 +39,15 @@ def busy(**match: Json) -> Json:
 DOES = {
     "a status": ({"status": 503}, StatusFault(503)),
     "a status as a float": ({"status": 503.0}, StatusFault(503)),
+    "a status with a wait": ({"status": 503, "retry_after": 0}, StatusFault(503, 0)),
+    "a delay": ({"delay": 0.25}, DelayFault(0.25)),
+    "a delay by chance": ({"delay": {"lognormal": [-3, 0.5]}}, DelayFault(0, (-3, 0.5))),
+    "a drop before": ({"drop": "before"}, DropFault("before")),
+    "a drop after": ({"drop": "after"}, DropFault("after")),
+    "nothing of the body": ({"truncate": 0}, TruncateFault(0)),
+    "no JSON": ({"corrupt": "json"}, CorruptFault("json")),
+    "wrong JSON": ({"corrupt": "schema"}, CorruptFault("schema")),
+    "members nobody knows": ({"corrupt": "unknown-fields"}, CorruptFault("unknown-fields")),
     "a wrong media type": ({"corrupt": "content-type"}, CorruptFault("content-type")),
     "a cut in the middle": ({"stream": "cut"}, StreamFault("cut", 1)),
     "a cut before an event": ({"stream": "cut", "event": 3, "byte": 0}, StreamFault("cut", 3, 0)),
@@ -58,12 +69,27 @@ WRONG: dict[str, tuple[Json, str]] = {
     "too many": ([busy()] * (MOST + 1), "101 faults are more than the 100"),
     "no object": ([[]], "/0: must be an object, not a list"),
     "a misspelt key": ([{"d": 1, "do": {"status": 500}}], "/0/d: there is no key 'd'. Did you mean 'do'?"),
-    "nothing to do": ([busy(), {"name": "x"}], "/1/do: must say what to do: one of status, corrupt, stream"),
-    "an empty deed": ([{"do": {}}], "/0/do: must have exactly one of status, corrupt, stream, not nothing"),
+    "nothing to do": ([busy(), {"name": "x"}], "/1/do: must say what to do: one of status, delay, drop"),
+    "an empty deed": ([{"do": {}}], "/0/do: must have exactly one of status, delay, drop, truncate, corrupt, stream, not nothing"),
     "two deeds": ([{"do": {"status": 500, "stream": "cut"}}], "not status and stream"),
     "a misspelt deed": ([{"do": {"sttus": 500}}], "/0/do/sttus: there is no key 'sttus'. Did you mean 'status'?"),
-    "a deed to come": ([{"do": {"delay": 3}}], "/0/do/delay: the twin cannot do 'delay' yet. It can do status"),
-    "a corruption to come": ([{"do": {"corrupt": "json"}}], "/0/do/corrupt: the twin cannot do 'json' yet"),
+    "a delay of 301": ([{"do": {"delay": 301}}], "/0/do/delay: must be a number from 0 to 300, not 301"),
+    "a delay back": ([{"do": {"delay": -1}}], "/0/do/delay: must be a number from 0 to 300, not -1"),
+    "a delay of text": ([{"do": {"delay": "1"}}], "/0/do/delay: must be a number from 0 to 300, not '1'"),
+    "a delay of nan": ([{"do": {"delay": float("nan")}}], "/0/do/delay: must be a number from 0 to 300, not nan"),
+    "a misspelt spread": ([{"do": {"delay": {"lognorml": [1, 1]}}}], "/0/do/delay/lognorml: delay takes no key 'lognorml'. Did you mean 'lognormal'?"),
+    "no spread": ([{"do": {"delay": {}}}], "/0/do/delay/lognormal: must be a list of two numbers, [mu, sigma], not null"),
+    "half a spread": ([{"do": {"delay": {"lognormal": [1]}}}], "/0/do/delay/lognormal: must be a list of two numbers"),
+    "a huge mu": ([{"do": {"delay": {"lognormal": [7, 1]}}}], "/0/do/delay/lognormal/0: must be a number from -20 to 6"),
+    "a sigma below 0": ([{"do": {"delay": {"lognormal": [1, -1]}}}], "/0/do/delay/lognormal/1: must be a number from 0"),
+    "a misspelt drop": ([{"do": {"drop": "befor"}}], "/0/do/drop: there is no 'befor'. Did you mean 'before'?"),
+    "more than a drop": ([{"do": {"drop": "after", "byte": 1}}], "/0/do/byte: there is no key 'byte'"),
+    "bytes below 0": ([{"do": {"truncate": -1}}], "/0/do/truncate: must be a whole number from 0"),
+    "a misspelt corruption": ([{"do": {"corrupt": "shema"}}], "/0/do/corrupt: there is no 'shema'. Did you mean 'schema'?"),
+    "a wait of a year": ([{"do": {"status": 503, "retry_after": 31536000}}], "/0/do/retry_after: must be a whole number from 0 to 86400"),
+    "a method of numbers": ([busy(method=1)], "/0/match/method: must be a pattern"),
+    "a long story": ([{"about": "x" * 201, "do": {"status": 500}}], "/0/about: must be a text of at most 200 characters"),
+    "a key with a slash": ([{"a/b": 1, "do": {"status": 500}}], "/0/a~1b: there is no key 'a/b'"),
     "a status as text": ([{"do": {"status": "500"}}], "/0/do/status: must be a whole number from 200 to 599, not '500'"),
     "a status as true": ([{"do": {"status": True}}], "from 200 to 599, not true"),
     "a status of 1": ([{"do": {"status": 1}}], "from 200 to 599, not 1"),
@@ -103,6 +129,28 @@ def test_a_wrong_order_is_refused_naming_entry_and_key(order: Json, told: str) -
     assert told in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("streams", "told"), [(("watchRun", "watchJob"), "watchJob, watchRun"), ((), "none")], ids=["some", "none"]
+)
+def test_trouble_for_a_stream_that_there_is_not_is_refused_with_those_there_are(
+    streams: tuple[str, ...], told: str
+) -> None:
+    order: list[Json] = [busy(), {"match": {"operation": "create*"}, "do": {"stream": "cut"}}]
+    with pytest.raises(MisuseError) as caught:
+        parse_faults(order, (*OPERATIONS, *streams), frozenset(streams))
+    assert str(caught.value) == f"/1/do/stream: 'create*' answers with no stream; these do: {told}"
+
+
+def test_trouble_for_streams_of_all_operations_is_refused_where_there_are_none() -> None:
+    with pytest.raises(MisuseError, match="/0/do/stream: '\\*' answers with no stream; these do: none"):
+        parse_faults([{"do": {"stream": "cut"}}], OPERATIONS, frozenset())
+
+
+def test_trouble_for_some_streams_is_taken() -> None:
+    (fault,) = parse_faults([{"match": {"operation": "watch*"}, "do": {"stream": "cut"}}], (), {"watchJob"})
+    assert fault.do == StreamFault("cut")
+
+
 def test_an_endless_wrong_word_is_told_in_few() -> None:
     with pytest.raises(MisuseError) as caught:
         parse_faults([{"do": {"x" * 1_000_000: 1}}], OPERATIONS)
@@ -113,7 +161,18 @@ ENTRIES = st.fixed_dictionaries(
     {
         "do": st.one_of(
             st.fixed_dictionaries({"status": st.integers(200, 599)}),
-            st.just({"corrupt": "content-type"}),
+            st.fixed_dictionaries({"status": st.integers(200, 599), "retry_after": st.integers(0, 86_400)}),
+            st.fixed_dictionaries({"delay": st.floats(0, 300)}),
+            st.fixed_dictionaries(
+                {
+                    "delay": st.fixed_dictionaries(
+                        {"lognormal": st.tuples(st.floats(-20, 6), st.floats(0, 10)).map(list)}
+                    )
+                }
+            ),
+            st.fixed_dictionaries({"drop": st.sampled_from(["before", "after"])}),
+            st.fixed_dictionaries({"truncate": st.integers(0, 9_000)}),
+            st.fixed_dictionaries({"corrupt": st.sampled_from(["json", "schema", "content-type", "unknown-fields"])}),
             st.fixed_dictionaries({"stream": st.sampled_from(KINDS)}),
             st.fixed_dictionaries({"stream": st.just("cut"), "event": st.integers(1, 9), "byte": st.integers(0, 9)}),
             st.fixed_dictionaries({"stream": st.just("retry"), "retry": st.integers(0, 9_000)}),
@@ -125,11 +184,13 @@ ENTRIES = st.fixed_dictionaries(
             optional={
                 "operation": st.text(max_size=20),
                 "principal": st.sampled_from(["*", "human:*", "?uman:[a-z]*", "[", "[z-a]", "[!", "**"]),
+                "method": st.sampled_from(["*", "GET", "P*"]),
                 "probability": st.floats(0, 1),
                 "times": st.integers(0, 5),
                 "after": st.integers(0, 5),
             },
-        )
+        ),
+        "about": st.text(max_size=20),
     },
 )
 
@@ -146,8 +207,9 @@ def test_what_is_told_of_an_order_orders_the_same(entries: list[Json]) -> None:
 def test_any_pattern_means_what_the_shell_means(entry: Json, operation: str, principal: str) -> None:
     faults = ordered(entry)
     (fault,) = parse_faults([entry])
-    faults.choose(operation, principal)
-    meant = fnmatchcase(operation, fault.operation) and fnmatchcase(principal, fault.principal)
+    faults.choose(operation, principal, "GET")
+    told = ((operation, fault.operation), (principal, fault.principal), ("GET", fault.method))
+    meant = all(fnmatchcase(name, pattern) for name, pattern in told)
     assert faults.as_json()[0]["matched"] == meant
 
 
@@ -263,3 +325,85 @@ def test_another_fault_and_other_requests_do_not_shift_the_chance_of_one(
         fault = among.choose(operation, "")
         met += [fault.name if fault and fault.name == "half" else ""] if operation == "mine" else []
     assert met == expected
+
+
+# ── delays ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def delays(faults: Faults, requests: int) -> list[float]:
+    """The seconds that so many requests wait."""
+    found = [faults.choose("createTask", "") for _ in range(requests)]
+    return [fault.do.seconds for fault in found if fault and isinstance(fault.do, DelayFault)]
+
+
+def slow(mu: float, sigma: float, **match: Json) -> Json:
+    """An order of delays by chance."""
+    return {"match": match, "do": {"delay": {"lognormal": [mu, sigma]}}}
+
+
+def test_delays_by_chance_are_lognormal() -> None:
+    logs = sorted(log(each) for each in delays(ordered(slow(-2, 0.5)), 2_000))
+    quantiles = [logs[2_000 * percent // 100] for percent in (16, 50, 84)]
+    assert quantiles == pytest.approx([-2.5, -2, -1.5], abs=0.08)
+
+
+def test_delays_by_chance_are_the_same_for_the_same_seed_whoever_else_is_struck() -> None:
+    alone = delays(ordered(slow(-2, 1)), 20)
+    assert alone == delays(ordered(slow(-2, 1)), 20)
+    assert alone != delays(ordered(slow(-2, 1), seed=8), 20)
+    assert alone[3:] == delays(ordered(slow(-2, 1), seed=7), 3 + 17)[3:]
+    assert delays(ordered({"name": "fault-1", **slow(-2, 1, after=3)}), 20) == alone[3:]
+
+
+def test_no_delay_is_endless() -> None:
+    found = delays(ordered(slow(6, 10)), 500)
+    assert max(found) == pytest.approx(300)
+    assert all(0 <= each <= 300.0001 for each in found)
+
+
+def test_what_is_told_of_a_delay_is_what_was_ordered_not_what_was_drawn() -> None:
+    faults = ordered(slow(-2, 1))
+    delays(faults, 3)
+    assert faults.as_json()[0]["do"] == {"delay": {"lognormal": [-2, 1]}}
+
+
+# ── the bundled set ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_fault_of_the_gentle_set_says_why_it_is_there() -> None:
+    assert all(fault.about.endswith(".") for fault in gentle())
+    assert {type(fault.do) for fault in gentle()} == {DelayFault, StatusFault, DropFault, CorruptFault}
+
+
+def test_the_gentle_set_has_no_trouble_that_a_client_could_notice() -> None:
+    for fault in gentle():
+        match fault.do:
+            case StatusFault():
+                assert fault.do.wait is not None, "a client knows when to come back"
+            case DropFault():
+                assert (fault.do.when, fault.method) == ("before", "GET"), "whoever reads may ask again"
+            case CorruptFault():
+                assert fault.do.what == "unknown-fields"
+            case DelayFault():
+                assert max(delays(ordered({"name": fault.name, "do": fault.do.as_json()}), 1_000)) < 1
+
+
+def test_the_gentle_set_is_disclosed_while_all_of_it_is_ordered() -> None:
+    faults = Faults(0)
+    faults.put(gentle())
+    assert faults.disclosed == "gentle"
+    faults.put((*gentle(), Fault("mine", StatusFault(500))))
+    assert faults.disclosed == "gentle"
+    faults.put(gentle()[:1])
+    assert faults.disclosed == ""
+
+
+def test_a_fault_by_method_strikes_only_that() -> None:
+    faults = ordered(busy(method="P*"))
+    assert [bool(faults.choose("any", "", method)) for method in ("GET", "POST", "PUT")] == [False, True, True]
+
+
+@pytest.mark.parametrize(("status", "wait"), [(429, 1), (503, 1), (500, None), (200, None)])
+def test_who_is_told_to_come_back_is_told_when(status: int, wait: int | None) -> None:
+    assert StatusFault(status).wait == wait
+    assert StatusFault(status, 7).wait == 7

@@ -132,3 +132,16 @@ def test_a_world_without_a_set_time_begins_now_and_runs(tmp_path: Path) -> None:
         pass
     world.begin_again()
     assert world.clock.now() > first
+
+
+def test_worlds_unused_for_longest_forget_their_journals_when_all_weigh_too_much(tmp_path: Path) -> None:
+    here = worlds(tmp_path)
+    here.ledger.limit = 50_000
+    for name in ("old", "new"):
+        for _ in range(20):
+            journal = here.get(name).journal
+            journal.record(instant=1, world=name, method="GET", path="/", status=200, response_body=b"x" * 1_000)
+    old, new = here.get("old").journal, here.get("new").journal
+    assert (len(old), old.dropped, len(new)) == (0, 20, 20)
+    here.delete("new")
+    assert here.ledger.size == 0

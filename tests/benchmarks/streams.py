@@ -172,7 +172,7 @@ class Writer(asyncio.Protocol):
 
 def message(method: str, path: str, body: bytes = b"", last: str = "") -> bytes:
     """A request of Ada's. ``last``: the event after which a stream goes on."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: twin", f"Authorization: Bearer {TOKEN}"]
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {TOKEN}"]
     lines += [f"Last-Event-ID: {last}"] if last else []
     lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"] if method == "POST" else []
     return "\r\n".join([*lines, "", ""]).encode() + body

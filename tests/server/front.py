@@ -76,7 +76,7 @@ def message(method: str | bytes, target: str | bytes, headers: Lines = (), body:
     """A request as bytes, sent as it is given: nothing is escaped, and no header is added but Host and the length."""
     first = b" ".join([_raw(method), _raw(target), b"HTTP/1.1"])
     length = [("Content-Length", str(len(body)))] if body else []
-    lines = [_raw(f"{name}: {value}") for name, value in [("Host", "twin"), *headers, *length]]
+    lines = [_raw(f"{name}: {value}") for name, value in [("Host", "localhost"), *headers, *length]]
     return b"\r\n".join([first, *lines, b"", body])
 
 

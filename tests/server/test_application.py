@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from starlette.testclient import TestClient
-from tests.server.front import ALICE, TASKS, ask, assert_problem, serving
+from tests.server.front import ALICE, TASKS, ask, assert_problem, replies, serving, talk
 
 from tasktwin import create_app, errors, load
 from tasktwin.behaviour.worlds import Plan
@@ -127,7 +127,7 @@ def test_the_page_of_one_api_has_its_callers_a_call_and_links_that_work(landing:
     assert "curl -sS http://testserver/uumit/api/v1/tasks/" in page.text
     assert "agent_otto" in page.text
     links = re.findall(r'href="(http[^"]+)"', page.text)
-    assert [landing.get(link).status_code for link in links] == [200] * 10
+    assert [landing.get(link).status_code for link in links] == [200] * 11
 
 
 def test_the_page_of_an_api_without_callers_has_no_table_of_them(landing: TestClient) -> None:
@@ -267,3 +267,11 @@ def test_what_is_deleted_is_gone(noted: TestClient) -> None:
     gone: list[Json] = [noted.delete("/notes/1", params=KEY).status_code for _ in range(2)]
     assert gone == [204, 404]
     assert noted.get("/notes", params=KEY).json() == []
+
+
+@pytest.mark.parametrize("host", ["a b", "<x>", "a/../b", "x" * 300, "[::1"])
+def test_a_host_that_is_none_stands_in_no_answer(host: str) -> None:
+    sent = f"GET /.well-known/agent.json HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+    with serving("uumit", "--quiet") as (url, _):
+        (card,) = replies(talk(url, sent))
+    assert (card.status, card.json()["url"]) == (200, "http://localhost")

@@ -81,10 +81,12 @@ def test_an_unknown_route_is_refused_and_the_contract_named(origin: str, path: s
 BODIED = {
     "createWorld": ("POST", "/worlds"),
     "putFaults": ("PUT", "/faults"),
+    "putLimits": ("PUT", "/limits"),
     "putRow": ("PUT", f"/state/task/{ALICES_TASK}"),
     "setClock": ("POST", "/clock"),
     "fireTrigger": ("POST", "/events/cancel"),
     "takeSnapshot": ("POST", "/snapshots"),
+    "issueToken": ("POST", "/tokens"),
 }
 WRONG = {
     "not JSON": (b"{", "application/json", 400),

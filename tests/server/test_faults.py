@@ -1,7 +1,8 @@
 """Trouble ordered through the control plane: told, counted, in one world only, and met by the requests it is meant for."""
 
+import httpx2
 import pytest
-from tests.server.front import ALICE, BOB, TASKS, World, assert_problem, message, talk
+from tests.server.front import ALICE, BOB, TASKS, World, assert_problem, message, serving, talk
 
 from tasktwin.server.control.contract import control_contract
 from tasktwin.wire import Json, dumps
@@ -55,11 +56,20 @@ WRONG: dict[str, tuple[Json, str]] = {
     "nothing to do": ([{"name": "x"}], "/0/do: must say what to do"),
     "a misspelt key": ([{"mach": {}, "do": {"status": 500}}], "/0/mach: there is no key 'mach'. Did you mean 'match'?"),
     "a misspelt stream": ([{"do": {"stream": "ctu"}}], "/0/do/stream: there is no 'ctu'. Did you mean 'cut'?"),
-    "a wish for later": ([{"do": {"drop": "after"}}], "/0/do/drop: the twin cannot do 'drop' yet"),
+    "a misspelt drop": ([{"do": {"drop": "aftr"}}], "/0/do/drop: there is no 'aftr'. Did you mean 'after'?"),
+    "a delay of an hour": ([{"do": {"delay": 3600}}], "/0/do/delay: must be a number from 0 to 300, not 3600"),
+    "half a spread": ([{"do": {"delay": {"lognormal": [1]}}}], "/0/do/delay/lognormal: must be a list of two numbers"),
+    "bytes below 0": ([{"do": {"truncate": -1}}], "/0/do/truncate: must be a whole number from 0"),
+    "an unknown corruption": ([{"do": {"corrupt": "shema"}}], "/0/do/corrupt: there is no 'shema'. Did you mean"),
+    "a wait of a year": ([{"do": {"status": 503, "retry_after": 31536000}}], "/0/do/retry_after: must be a whole"),
     "a probability of 2": ([{"match": {"probability": 2}, "do": {"status": 500}}], "/0/match/probability: must be"),
     "an operation nobody has": (
         [{"match": {"operation": "createTsk"}, "do": {"status": 500}}],
         "/0/match/operation: there is no operation 'createTsk'. Did you mean 'createTask'?",
+    ),
+    "a stream where none is": (
+        [{"match": {"operation": "createTask"}, "do": {"stream": "cut"}}],
+        "/0/do/stream: 'createTask' answers with no stream; these do: createSkillByDescription, createTaskByDescription",
     ),
     "a name twice": ([{"name": "x", "do": {"status": 500}}] * 2, "/1/name: 'x' is the name of /0 already"),
     "too many": ([{"do": {"status": 500}}] * 101, "101 faults are more than the 100"),
@@ -73,8 +83,8 @@ def test_a_wrong_order_is_refused_and_the_old_one_stands(world: World, order: Js
     assert world.control.get("/faults").json() == before
 
 
-# What only the twin can know is in no schema: which operations there are, and that a name stands twice.
-UNWRITTEN = {"an operation nobody has", "a name twice"}
+# What only the twin can know is in no schema: which operations and streams there are, and that a name stands twice.
+UNWRITTEN = {"an operation nobody has", "a stream where none is", "a name twice"}
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -86,7 +96,18 @@ def test_the_contract_refuses_what_the_twin_refuses(name: str) -> None:
 
 def test_the_contract_takes_what_the_twin_takes(world: World) -> None:
     kinds = ["cut", "stall", "duplicate", "reorder", "gap", "bom", "crlf", "cr", "retry"]
-    order = [*ORDER, *({"do": {"stream": kind}} for kind in kinds)]
+    ways = ["json", "schema", "content-type", "unknown-fields"]
+    order = [
+        *ORDER,
+        *({"do": {"stream": kind}} for kind in kinds),
+        *({"do": {"corrupt": way}} for way in ways),
+        {"about": "slow", "match": {"method": "GET"}, "do": {"delay": 0.5}},
+        {"do": {"delay": {"lognormal": [-3, 0.5]}}},
+        {"do": {"drop": "before"}},
+        {"do": {"drop": "after"}},
+        {"do": {"truncate": 0}},
+        {"do": {"status": 429, "retry_after": 3}},
+    ]
     told = world.control.put("/faults", json=order)
     assert told.status_code == 200
     assert control_contract().operations["putFaults"].check_response(200, "application/json", told.json()) == ()
@@ -162,3 +183,34 @@ def test_a_stream_is_cut_inside_an_event(world: World, byte: int, arrives: bytes
     head, _, body = talk(world.origin, sent).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK")
     assert body == (b"%x\r\n%s\r\n" % (byte, arrives) if byte else b""), "no last chunk: the answer is not whole"
+
+
+def test_a_status_on_an_operation_with_an_example_of_an_event_is_no_stream_with_json_in_it() -> None:
+    run = "/api/projects/@current/tasks/10000000-0000-4000-8000-000000000001/runs/20000000-0000-4000-8000-000000000002/"
+    order = [{"match": {"operation": "streamRun"}, "do": {"status": 200}}]
+    with serving("posthog", "--quiet") as (url, _process), httpx2.Client(base_url=url, verify=False) as client:
+        assert client.put("/_tasktwin/faults", json=order).is_success
+        met = client.get(f"{run}stream/", headers={"Authorization": "Bearer phx_ada_all"})
+    assert (met.status_code, met.headers["tasktwin-reason"]) == (200, "fault: fault-1")
+    assert "event-stream" not in met.headers.get("content-type", "")
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_a_status_on_an_operation_that_makes_something_and_streams_makes_nothing(world: World, status: int) -> None:
+    world.control.put("/faults", json=[{"do": {"status": status}}])
+    met = world.api.post(f"{TASKS}ai-create", json={"description": "A logo in two colours"}, headers=ALICE)
+    assert met.status_code == status
+    assert "event-stream" not in met.headers.get("content-type", "")
+    assert world.rows("generation") == []
+
+
+@pytest.mark.parametrize("way", ["delete", "reset"])
+def test_a_stream_that_stalls_ends_with_its_world(world: World, way: str) -> None:
+    world.control.put("/faults", json=[{"do": {"stream": "stall"}}])
+    with world.api.stream("POST", f"{TASKS}ai-create", json={"description": "A logo"}, headers=ALICE) as met:
+        assert met.status_code == 200
+        if way == "delete":
+            assert httpx2.delete(f"{world.origin}/_tasktwin/worlds/{world.name}", verify=False).status_code == 204
+        else:
+            assert world.control.post("/reset").is_success
+        assert met.read() == b""

@@ -135,7 +135,7 @@ HALVES = {
 
 def in_world(sent: bytes, name: str) -> bytes:
     """The same request, or what there is of it, for a world."""
-    return sent.replace(b"Host: twin\r\n", b"Host: twin\r\nTasktwin-World: %s\r\n" % name.encode(), 1)
+    return sent.replace(b"Host: localhost\r\n", b"Host: localhost\r\nTasktwin-World: %s\r\n" % name.encode(), 1)
 
 
 @pytest.mark.parametrize("ending", ["close", "reset", "half-close"])

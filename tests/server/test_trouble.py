@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasktwin.behaviour.fault import AT_AN_EVENT, StreamFault, StreamKind
+from tasktwin.behaviour.deed import AT_AN_EVENT, StreamFault, StreamKind
 from tasktwin.server.frame import Told, encode
 from tasktwin.server.trouble import Trouble
 

@@ -1,7 +1,7 @@
 import pytest
 
 from tasktwin.errors import MisuseError
-from tasktwin.state import Entry, Journal, redact
+from tasktwin.state import Entry, Journal, Ledger, redact
 from tasktwin.state.journal import BODY_LIMIT, Note
 
 
@@ -172,3 +172,16 @@ def test_a_long_body_of_a_note_is_cut() -> None:
     journal = Journal()
     journal.note(noted(b"x" * (BODY_LIMIT + 1)))
     assert [len(each.request_body) <= BODY_LIMIT for each in journal.entries()] == [True]
+
+
+def test_journals_that_weigh_too_much_together_are_relieved() -> None:
+    called: list[int] = []
+    ledger = Ledger(5_000, lambda: called.append(ledger.size))
+    one, other = Journal(2, ledger), Journal(10, ledger)
+    for body in (b"x" * 500, b"y" * 600, b""):
+        one.record(instant=1, world="w", method="GET", path="/", status=200, response_body=body)
+    assert (one.size, ledger.size) == (2 * 1_024 + 600, one.size)
+    other.record(instant=1, world="w", method="GET", path="/", status=200, response_body=b"z" * 3_000)
+    assert called == [one.size + other.size]
+    other.forget()
+    assert (other.size, other.dropped, len(other), ledger.size) == (0, 1, 0, one.size)

@@ -38,6 +38,7 @@ ROOTS = PARTED | {
     "setting",
     "limit",
     "method",
+    "address",
     "event",
     "rpc",
 }
@@ -128,7 +129,15 @@ def _first(value: Mapping[str, Json], names: frozenset[str]) -> Reader:
     if len(value) != 1 or not isinstance(value["$first"], list):
         raise DataError(Problem("the first value that is there is {$first: [value, …]}"))
     reads = [_inner(f"$first/{index}", each, names) for index, each in enumerate(value["$first"])]
-    return lambda scope: next((each for read in reads if (each := read(scope)) is not None), None)
+
+    def read_first(scope: Scope) -> Json:
+        for read in reads:
+            value = read(scope)
+            if value is not None:
+                return value
+        return None
+
+    return read_first
 
 
 def _key(value: Json) -> str:

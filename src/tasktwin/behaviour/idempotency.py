@@ -32,6 +32,26 @@ def recall(world: World, call: Call, key: str) -> Row | None:
     return row
 
 
+def begin(world: World, call: Call, key: str) -> str:
+    """Hold the key until ``end``: nobody else may begin with it. Its name comes back.
+
+    Raises ``Refusal`` while another request holds it, and for another payload than that one's.
+    """
+    name, fingerprint = _name(call, key), _fingerprint(call)
+    held = world.running.get(name)
+    if held is not None:
+        if held != fingerprint:
+            raise Refusal("key_reused", "the idempotency key is in use for another request")
+        raise Refusal("key_in_use", "the first request with this idempotency key is not answered yet")
+    world.running[name] = fingerprint
+    return name
+
+
+def end(world: World, name: str) -> None:
+    """Let go of a key."""
+    world.running.pop(name, None)
+
+
 def keep(world: World, rule: Idempotency, call: Call, key: str, **result: Json) -> None:
     """Remember a successful result for as long as the rule says, on the world's clock."""
     name = _name(call, key)

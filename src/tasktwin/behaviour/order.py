@@ -10,18 +10,27 @@ LONGEST_GLOB = 200
 """Characters of a pattern."""
 
 
+class OrderError(MisuseError):
+    """An order is wrong. ``pointer`` says where in it, ``told`` what."""
+
+    def __init__(self, pointer: str, told: str) -> None:
+        super().__init__(f"{pointer}: {told}" if pointer else told)
+        self.pointer = pointer
+        self.told = told
+
+
 class Order:
     """A JSON object of an order, and its place in it; what it lacks or has wrong is told with that place."""
 
     def __init__(self, value: Json, place: str) -> None:
-        """Raises ``MisuseError`` if it is no object."""
+        """Raises ``OrderError`` if it is no object."""
         if not isinstance(value, dict):
-            raise MisuseError(f"{place}: must be an object, not {named(value)}")
+            raise OrderError(place, f"must be an object, not {named(value)}")
         self.value = value
         self.place = place
 
     def takes(self, *keys: str, about: str = "") -> None:
-        """Hold that there are no other keys; ``about`` says for what. Raises ``MisuseError``, as all below do."""
+        """Hold that there are no other keys; ``about`` says for what. Raises ``OrderError``, as all below do."""
         for key in self.value:
             if key not in keys:
                 what = f"{about} takes no key" if about else "there is no key"
@@ -40,11 +49,16 @@ class Order:
             raise self.wrong(key, f"must be a whole number from {least} to {most}, not {named(value)}")
         return value
 
-    def one_of(self, key: str, options: Sequence[str], not_yet: Sequence[str] = ()) -> Json:
-        """One of some words; of those that are ``not_yet`` it is told that the twin cannot do them yet."""
+    def number(self, key: str, least: float, most: float, usual: float | None = None) -> float:
+        """A number within bounds, as it was written."""
+        value = self.value.get(key, usual)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
+            raise self.wrong(key, f"must be a number from {least} to {most}, not {named(value)}")
+        return value
+
+    def one_of(self, key: str, options: Sequence[str]) -> Json:
+        """One of some words."""
         value = self.value[key]
-        if isinstance(value, str) and value in not_yet:
-            raise self.wrong(key, f"the twin cannot do {value!r} yet. {hint(value, options)}")
         if not isinstance(value, str) or value not in options:
             raise self.wrong(key, f"there is no {named(value)}. {hint(str(value), options)}")
         return value
@@ -56,9 +70,9 @@ class Order:
             raise self.wrong(key, f"must be a pattern of at most {LONGEST_GLOB} characters, not {named(value)}")
         return value
 
-    def wrong(self, key: str, told: str) -> MisuseError:
+    def wrong(self, key: str, told: str) -> OrderError:
         """An error to raise about a key."""
-        return MisuseError(f"{self.place}/{_clipped(key)}: {told}")
+        return OrderError(f"{self.place}/{_clipped(key.replace('~', '~0').replace('/', '~1'))}", told)
 
 
 def hint(word: str, known: Collection[str]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from tasktwin.behaviour.condition import ALWAYS, Condition
 from tasktwin.behaviour.expression import Reader, Scope
 from tasktwin.behaviour.lifecycle import Lifecycle, Provenance, Transition
+from tasktwin.behaviour.signed import Jwt
 from tasktwin.behaviour.telling import StreamRule
 from tasktwin.contract import Contract, Operation, Schema
 from tasktwin.errors import Refusal
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 Effect: TypeAlias = "Callable[[Step], Json]"
 """What a transition does beyond changing state. Raises ``Refusal``; its result is the answer of a ``compute`` verb."""
+
+LimitMode: TypeAlias = Literal["on", "count", "off"]
+"""Whether rate limits refuse, are only counted and told, or are not looked at."""
 
 Verb: TypeAlias = Literal[
     "create", "read", "list", "update", "delete", "move", "compute", "upload", "rpc", "document", "example"
@@ -38,6 +42,8 @@ ENGINE_KINDS: Mapping[str, tuple[int, str]] = {
     "not_found": (404, "there is no such resource"),
     "conflict": (409, "the resource is in another state"),
     "key_reused": (422, "the idempotency key was used for another request"),
+    "key_missing": (400, "this operation needs an idempotency key"),
+    "key_in_use": (409, "the first request with this idempotency key is not answered yet"),
     "throttled": (429, "too many requests"),
     "upload_invalid": (400, "the form lacks something, or its file is too large"),
     "upload_refused": (403, "the form is not signed, was changed, or is too old"),
@@ -55,6 +61,7 @@ STEPS = (
     "fault",  # was trouble ordered for it
     "parse",  # can the body be read at all
     "check_request",  # does the request keep the contract
+    "wish",  # does the client prefer another answer
     "perform",  # do it, wholly or not at all
     "wrap",  # the provider's envelope
     "check_response",  # do we keep the contract ourselves
@@ -274,7 +281,8 @@ class Place:
 class Look:
     """One look-up of a sign-in: the row of ``collection`` that fits, stored in the scope under ``name``.
 
-    The credential is what the first of the ``places`` holds.
+    The credential is what the first of the ``places`` holds. With ``absent`` no row may fit. With ``jwt`` no row is
+    sought: the credential is a signed token, whose claims are stored.
     """
 
     name: str
@@ -282,19 +290,22 @@ class Look:
     collection: str
     where: Condition
     unknown: str
+    absent: bool = False
+    jwt: Jwt | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
     """One way of signing in: the look-ups that prove it, and who the caller then is. The first look-up leads.
 
-    ``steady``: the answer changes with the rows only, not with time.
+    ``steady``: the answer changes with the rows only, not with time. ``sees`` are the collections looked into.
     """
 
     name: str
     looks: tuple[Look, ...]
     principal: Reader
     provenance: Provenance
+    sees: tuple[str, ...]
     steady: bool = True
 
 
@@ -367,29 +378,43 @@ Dialect: TypeAlias = Callable[[Asked], Finding]
 class Limit:
     """So many requests (``quota``) in a window (µs) for each caller, on the operations that ``paths`` and ``methods`` match.
 
-    ``headers`` tell the caller where it stands; ``$limit`` has ``limit``, ``remaining`` and ``reset`` (seconds).
+    ``per`` reads from ``$principal`` and ``$address`` who is counted; ``None``: the request does not fall under it.
+    A fixed window begins with a caller's first request; a sliding one are the last microseconds at any time.
+    ``headers`` tell the caller where it stands; ``$limit`` has ``limit``, ``remaining``, ``reset`` and, in the
+    ``refusal_headers``, ``wait`` (both in seconds, rounded up). Whatever is beyond is refused with the kind ``refuse``, whose
+    ``$error#/data`` are the seconds to wait; it counts too if the limit ``counts_refused``. ``further``: the next limit
+    that fits counts too.
     """
 
     name: str
     quota: int
     window: int
-    per: Literal["caller", "address"]
+    per: Reader
     paths: tuple[str, ...]
     methods: frozenset[str]
     headers: Mapping[str, Reader]
     provenance: Provenance
     further: bool = False
+    style: Literal["fixed", "sliding"] = "fixed"
+    refuse: str = "throttled"
+    counts_refused: bool = False
+    refusal_headers: Mapping[str, Reader] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """Where the key stands, for which methods it counts, and how long (microseconds) its result is kept."""
+    """Where the key stands, for which methods it counts, and how long (microseconds) its result is kept.
+
+    ``failures``: refusals are given again too, not only successes. Operations in ``required`` are refused without a key.
+    """
 
     header: str
     methods: frozenset[str]
     fields: Mapping[str, str]
     keep: int
     provenance: Provenance
+    failures: bool = False
+    required: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from tasktwin.behaviour.expression import Scope
 from tasktwin.behaviour.rules import Channel, Look
+from tasktwin.behaviour.signed import looks_signed, read_claims
 from tasktwin.behaviour.world import Caller, World
 from tasktwin.contract import Operation
 from tasktwin.errors import Refusal
@@ -33,14 +34,36 @@ def identify(
     known = world.callers.get(carried) if carried else None
     if known is not None and known.stamps == _stamps(world, known.channel):
         return _admit(known, _scopes(world, known.channel, operation))
-    for channel in world.rules.channels:
-        if _given(channel.looks[0], credentials)[0] is not None:
-            return _enter(world, channel, operation, credentials, carried)
+    channel = _lead(world.rules.channels, credentials)
+    if channel:
+        return _enter(world, channel, operation, credentials, carried)
     if () in operation.security:
         return None
     if not world.rules.channels and _complete(operation, credentials):
         return {"name": "somebody"}
     raise Refusal("not_authenticated", _wanted(operation))
+
+
+def recognise(world: World, credentials: Credentials) -> dict[str, Json]:
+    """Who the credentials are, whatever is to be done. Raises ``Refusal`` like ``identify``."""
+    channel = _lead(world.rules.channels, credentials)
+    if channel is None:
+        raise Refusal("not_authenticated", "no credential was given")
+    return _look_up(world, channel, credentials).principal
+
+
+def _lead(channels: tuple[Channel, ...], credentials: Credentials) -> Channel | None:
+    """The channel that decides. One of signed tokens leaves what looks like none to the channels behind it."""
+    last = None
+    for channel in channels:
+        look = channel.looks[0]
+        given = _given(look, credentials)[0]
+        if given is None:
+            continue
+        if look.jwt is None or looks_signed(given):
+            return channel
+        last = last or channel
+    return last
 
 
 def _enter(
@@ -91,7 +114,7 @@ def _look_up(world: World, channel: Channel, credentials: Credentials) -> Caller
 
 
 def _stamps(world: World, channel: Channel) -> tuple[int, ...]:
-    return tuple([world.store.stamp(look.collection) for look in channel.looks])
+    return tuple([world.store.stamp(each) for each in channel.sees])
 
 
 def _held(world: World, principal: dict[str, Json]) -> set[str]:
@@ -113,9 +136,12 @@ def _look(world: World, look: Look, scope: Scope, credentials: Credentials) -> J
     scope["credential"], called = _given(look, credentials)
     if scope["credential"] is None:
         raise Refusal("not_authenticated", f"the credential {called} is missing")
+    if look.jwt:
+        return read_claims(look.jwt, scope["credential"], world.instant, look.unknown)
     row = world.first(look.collection, look.where, scope)
-    if row is None:
-        raise Refusal(look.unknown, f"the credential {called} is not known", data=called)
+    if (row is None) is not look.absent:
+        why = "was withdrawn" if look.absent else "is not known"
+        raise Refusal(look.unknown, f"the credential {called} {why}", data=called)
     return row
 
 

@@ -1,17 +1,19 @@
 """A world: everything a client can observe, and the one place where rows are made, changed and moved."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass, field
 from typing import Any
 
+from tasktwin.behaviour.adoption import refit
+from tasktwin.behaviour.amount import canonical
 from tasktwin.behaviour.condition import Condition
 from tasktwin.behaviour.expression import Scope
-from tasktwin.behaviour.fault import Faults
+from tasktwin.behaviour.fault import Fault, Faults
 from tasktwin.behaviour.lifecycle import NEW, Transition
-from tasktwin.behaviour.rules import Channel, Collection, Rules
+from tasktwin.behaviour.limit import Counts
+from tasktwin.behaviour.rules import Channel, Collection, LimitMode, Rules
 from tasktwin.behaviour.step import Step
 from tasktwin.errors import MisuseError, Refusal
 from tasktwin.state import (
@@ -37,9 +39,6 @@ FARTHEST = 1e12
 
 JOURNAL = "journal"
 """The topic that stands for the world's journal; those of rows have a colon."""
-
-MOST_DIGITS = 24
-"""Digits of a decimal before its point; arithmetic on more would round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +72,36 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """How a world began, so that it can begin again. ``now`` is an instant, or ``None`` for the machine's time."""
+    """How a world began, so that it can begin again. ``now`` is an instant, or ``None`` for the machine's time.
+
+    The rows were made under ``rules``, from seeds, or those of another world (``forked``).
+    """
 
     snapshot: Snapshot
     now: int | None
     mode: str
     seeds: str
     seed: int
+    limits: LimitMode = "count"
+    faults: tuple[Fault, ...] = ()
+    rules: Rules | None = field(default=None, compare=False, repr=False)
+    forked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A snapshot that a client took: the rows and all else in the store, and the time it was taken at."""
+    """A snapshot that a client took: the rows and all else in the store, the time it was taken at, and under which rules."""
 
     snapshot: Snapshot
     now: int
+    rules: Rules | None = field(default=None, compare=False, repr=False)
 
 
 class World:
     """One independent copy of an API's state. Not thread-safe: one caller at a time.
 
+    ``limits`` says whether rate limits refuse (``on``), are only counted and told, or not looked at (``off``).
+    ``running`` are the idempotency keys whose first request is not answered yet, each with its fingerprint.
     ``era`` changes when the world's log is another one. While somebody has ``watched`` a stream, ``news`` are the
     topics that were written since it was last emptied; an undone write may stand there too.
     """
@@ -107,24 +116,52 @@ class World:
         self.era = 0
         self.watched = 0
         self.news: set[str] = set()
+        self.renew: Callable[[], Beginning] | None = None
         self.begin_again()
 
     def begin_again(self) -> None:
-        """Back to the beginning: rows, identifiers, clock, events, timers, journal and counts."""
+        """Back to the beginning: rows, identifiers, clock, events, timers, journal and counts.
+
+        Raises ``MisuseError`` when the rules are others now, and their seeds cannot be sown.
+        """
+        if self.renew:
+            self.beginning, self.renew = self.renew(), None
         self.store.restore(self.beginning.snapshot)
         self.clock = Clock(self.beginning.now, self.beginning.mode)
         self.instant = self.clock.now()
+        self._refit(self.beginning.rules)
         self.journal.reset()
         self.answered: Counter[tuple[str, int]] = Counter()
         self.taken: Counter[tuple[str, str]] = Counter()
         self.shown: dict[tuple[Hashable, ...], Shown] = {}
         self.callers: dict[tuple[object, ...], Caller] = {}
-        self.counted: dict[tuple[str, str], tuple[int, int]] = {}
+        self.counted = Counts()
+        self.limits = self.beginning.limits
         self.faults = Faults(self.beginning.seed)
+        self.faults.put(self.beginning.faults)
+        self.running: dict[str, str] = {}
         self.told: Counter[tuple[str, str]] = Counter()
         self.frames: dict[tuple[int, str, int], Any] = {}
         self.era += 1
         self._passed: list[tuple[str, str]] = []
+
+    def adopt(self, rules: Rules, renew: Callable[[], Beginning]) -> Counter[str]:
+        """Go on under other rules, with all that there is; what could not be kept, and how often.
+
+        ``renew`` is asked how to begin when the world begins again. Who reads a stream sees that it is over.
+        """
+        old, self.rules = self.rules, rules
+        if not self.beginning.forked:
+            self.renew = renew
+        self.shown.clear()
+        self.callers.clear()
+        self.frames.clear()
+        self.era += 1
+        return self._refit(old)
+
+    def _refit(self, made_under: Rules | None) -> Counter[str]:
+        """Make the rows fit the rules, if they were made under others."""
+        return Counter() if made_under is None or made_under is self.rules else refit(self, made_under)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -155,15 +192,17 @@ class World:
     def save(self) -> Saved:
         """A snapshot of now."""
         self.tick()
-        return Saved(self.store.snapshot(), self.instant)
+        return Saved(self.store.snapshot(), self.instant, self.rules)
 
     def restore(self, saved: Saved) -> None:
-        """Back to a snapshot: its rows, events, timers and its time. The journal goes on."""
+        """Back to a snapshot: its rows, events, timers and its time. The journal goes on; limits count from nothing."""
         self.store.restore(saved.snapshot)
         self.clock = Clock(saved.now, self.clock.mode)
         self.instant = saved.now
+        self.counted = Counts()
         self.era += 1
         self.frames.clear()
+        self._refit(saved.rules)
 
     def stamps(self, collections: tuple[str, ...]) -> tuple[int, ...]:
         """Numbers that stand for the rows of these collections: as long as they are the same, the rows are."""
@@ -204,13 +243,23 @@ class World:
         """
         if not 0 <= seconds <= FARTHEST:
             raise MisuseError("the clock only moves forward, and not for ever: reset the world to go back")
-        saved, taken, era = self.save(), self.taken.copy(), self.era
+        clock = self.clock.copy()
+        clock.advance(round(seconds * 1_000_000))
+        return self.turn(clock)
+
+    def turn(self, clock: Clock) -> list[Fired]:
+        """Go by another clock, which is not behind, and fire what falls due until its time; or do nothing.
+
+        Raises ``MisuseError``: more timers than ``FIRINGS``.
+        """
+        saved, taken, era, former = self.save(), self.taken.copy(), self.era, self.clock
+        counted = self.counted
+        self.clock = clock
         try:
-            self.clock.advance(round(seconds * 1_000_000))
-            return self.settle(self.clock.now())
+            return self.settle(clock.now())
         except MisuseError:
             self.restore(saved)
-            self.taken, self.era = taken, era
+            self.clock, self.taken, self.era, self.counted = former, taken, era, counted
             raise
 
     def read(self, collection: str, key: str) -> Row | None:
@@ -291,9 +340,9 @@ class World:
 
     def _put(self, collection: Collection, row: Row) -> None:
         canonical(row, collection)
-        for field in collection.left_out:
-            if row.get(field) is None:
-                row.pop(field, None)
+        for name in collection.left_out:
+            if row.get(name) is None:
+                row.pop(name, None)
         self.store.put(collection.name, str(row[collection.id_field]), row)
 
     def now(self) -> str:
@@ -428,22 +477,3 @@ class World:
             self.tell(collection.topic(row), "timer-refused", data)
             return None
         return Fired(self.instant, collection.name, timer.row, way.name)
-
-
-def canonical(row: Row, collection: Collection) -> None:
-    """Decimals are kept as text with a fixed number of places, however the client wrote them.
-
-    Raises ``Refusal`` for what is no number, not finite, or longer than any amount of money.
-    """
-    for name, places in collection.decimals.items():
-        value = row.get(name)
-        if value is not None:
-            try:
-                number = Decimal(str(value))
-            except InvalidOperation:
-                raise Refusal("invalid", f"{name} must be a decimal number") from None
-            if not number.is_finite() or number.adjusted() >= MOST_DIGITS:
-                raise Refusal("invalid", f"{name} must be a number of at most {MOST_DIGITS} digits")
-            if number != round(number, places):
-                raise Refusal("invalid", f"{name} must have at most {places} decimals")
-            row[name] = f"{number:.{places}f}"

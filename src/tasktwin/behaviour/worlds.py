@@ -1,16 +1,18 @@
 """All the worlds of one served API: made on demand, forked, evicted when idle, limited in number."""
 
 import re
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 
-from tasktwin.behaviour.rules import Rules
+from tasktwin.behaviour.fault import Fault
+from tasktwin.behaviour.rules import LimitMode, Rules
 from tasktwin.behaviour.seed import Seeds, sow
 from tasktwin.behaviour.world import Beginning, Saved, World
 from tasktwin.errors import MisuseError
-from tasktwin.state import Journal, MemoryStore, Store, elapsed
+from tasktwin.state import Journal, Ledger, MemoryStore, Store, elapsed
 
 DEFAULT = "default"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -18,6 +20,13 @@ BASE_AGE = 600.0
 """Seconds for which rows with times relative to the beginning serve further worlds before they are made afresh."""
 MOST_BASES = 16
 MOST_SNAPSHOTS = 100
+"""So many snapshots one world keeps."""
+
+MOST_KEPT = 10_000
+"""So many snapshots all worlds keep together."""
+
+MOST_JOURNALLED = 268_435_456
+"""Bytes of all journals together; beyond them the worlds that were not used for longest forget theirs."""
 
 
 class TooManyWorldsError(MisuseError):
@@ -26,7 +35,10 @@ class TooManyWorldsError(MisuseError):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How worlds begin when nothing else is said. ``now`` is an instant or ``None`` for the machine's time."""
+    """How worlds begin when nothing else is said. ``now`` is an instant or ``None`` for the machine's time.
+
+    Of the ``faults`` a world takes those that its API can meet.
+    """
 
     seeds: str = DEFAULT
     seed: int = 0
@@ -35,6 +47,8 @@ class Plan:
     journal: int = 1_000
     limit: int = 10_000
     idle: float = 3_600.0
+    limits: LimitMode = "count"
+    faults: tuple[Fault, ...] = ()
 
 
 class Worlds:
@@ -53,6 +67,7 @@ class Worlds:
         self.new_store = new_store
         self._worlds: OrderedDict[str, World] = OrderedDict()
         self._used: dict[str, float] = {}
+        self.ledger = Ledger(MOST_JOURNALLED, self._relieve)
         self._bases: OrderedDict[tuple[str, int, int | None, str], tuple[float, Beginning]] = OrderedDict()
 
     def __iter__(self) -> Iterator[World]:
@@ -86,13 +101,36 @@ class Worlds:
         plan = plan or self.plan
         if origin:
             instant = origin.now if plan.now is None else plan.now
-            beginning = Beginning(origin.snapshot, instant, plan.mode, plan.seeds, plan.seed)
+            beginning = Beginning(origin.snapshot, instant, plan.mode, plan.seeds, plan.seed, forked=True)
+            beginning = replace(beginning, rules=origin.rules)
         else:
             beginning = self._base(plan.seeds, plan.seed, plan.now, plan.mode)
-        world = World(name, self.rules, self.new_store(), beginning, Journal(plan.journal))
+        faults = tuple(
+            [each for each in plan.faults if each.can_strike(self.rules.contract.operations, self.rules.streams)]
+        )
+        beginning = replace(beginning, limits=plan.limits, faults=faults)
+        world = World(name, self.rules, self.new_store(), beginning, Journal(plan.journal, self.ledger))
         self._worlds[name] = world
         self._used[name] = elapsed()
         return world
+
+    def adopt(self, rules: Rules, seeds: Mapping[str, Seeds]) -> Counter[str]:
+        """Go on under other rules, in every world; what could not be kept, and how often.
+
+        Raises ``MisuseError``, and changes nothing, when the seeds that worlds begin with cannot be sown.
+        """
+        probe = Worlds(rules, seeds, self.plan, self.new_store)
+        probe.get()
+        self.rules, self.seeds, self._bases = rules, seeds, probe._bases
+        told: Counter[str] = Counter()
+        for world in self:
+            told += world.adopt(rules, partial(self._renewed, world.beginning))
+        return told
+
+    def _renewed(self, old: Beginning) -> Beginning:
+        """How a world that began before the rules changed begins now."""
+        base = self._base(old.seeds, old.seed, old.now, old.mode)
+        return replace(base, limits=old.limits, faults=old.faults)
 
     def delete(self, name: str) -> bool:
         """Forget a world. Whether there was one."""
@@ -101,6 +139,7 @@ class Worlds:
         if world:
             world.era += 1  # whoever reads a stream of it sees that it is over
             world.journal.reset()
+            world.journal.ledger = None
         return world is not None
 
     def _base(self, seeds: str, seed: int, now: int | None, mode: str) -> Beginning:
@@ -109,16 +148,24 @@ class Worlds:
             raise MisuseError(f"there are no seeds {seeds!r}: known are {', '.join(sorted(self.seeds))}")
         key = (seeds, seed, now, mode)
         made, beginning = self._bases.get(key, (0.0, None))
-        if beginning is None or (now is None and elapsed() - made > BASE_AGE):
+        stale = now is None and elapsed() - made > BASE_AGE
+        if beginning is None or beginning.rules is not self.rules or stale:
             empty = Beginning(self.new_store().snapshot(), now, mode, seeds, seed)
             nursery = World("nursery", self.rules, self.new_store(), empty, Journal(1))
             sow(nursery, self.seeds[seeds])
             start = now if now is not None or mode == "real" else nursery.instant
-            beginning = Beginning(nursery.store.snapshot(), start, mode, seeds, seed)
+            beginning = Beginning(nursery.store.snapshot(), start, mode, seeds, seed, rules=self.rules)
             self._bases[key] = (elapsed(), beginning)
             if len(self._bases) > MOST_BASES:
                 self._bases.popitem(last=False)
         return beginning
+
+    def _relieve(self) -> None:
+        """Let the worlds that were not used for longest forget what they were asked, until there is room again."""
+        for world in list(self._worlds.values()):
+            if self.ledger.size <= self.ledger.limit * 3 // 4:
+                break
+            world.journal.forget()
 
     def _make_room(self) -> None:
         oldest = elapsed() - self.plan.idle

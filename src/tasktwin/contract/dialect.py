@@ -182,6 +182,9 @@ class Dialect:
 
     def _adapt(self, node: dict[str, Json], result: dict[str, Json]) -> None:
         """The keywords that OpenAPI spells otherwise, and the formats that JSON Schema does not know."""
+        examples = [node["example"]] if "example" in node else node.get("examples")
+        if isinstance(examples, list) and examples:
+            result["examples"] = examples
         if self.source.is_30:
             _adapt_30(node, result)
         form = result.get("format")

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from tasktwin import wire
 from tasktwin.contract.media import form_of
 from tasktwin.contract.parameter import read_cookies, read_headers, read_pairs
+from tasktwin.contract.pattern import fits
+from tasktwin.contract.source import NAMES, NOT_SCANNED
 from tasktwin.contract.violation import MOST, Violation, Where, clipped, pointer, quoted, token
 from tasktwin.errors import Problem
 from tasktwin.wire import Json
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 _RAISED: Final = (ValueError, TypeError, LookupError, AttributeError, AssertionError, ArithmeticError, RecursionError)
 """What openapi-core lets escape on some inputs, for example on ``Content-Type: application/json;``."""
+
+_PATTERNS: Final = frozenset({"pattern", "patternProperties"})
 
 _KEYWORDS: Final = {
     "MissingRequiredParameter": "required",
@@ -60,9 +64,35 @@ def verify(document: Json) -> tuple[Problem, ...]:
     is_30 = isinstance(document, dict) and str(document.get("openapi", "")).startswith("3.0")
     validator = OpenAPIV30SpecValidator if is_30 else OpenAPIV31SpecValidator
     try:
-        return tuple(_problem(error) for error in islice(validator(document).iter_errors(), MOST))
+        found = [_problem(error) for error in islice(validator(_patternless(document)).iter_errors(), MOST)]
     except Exception as error:  # noqa: BLE001 - whatever it is, the document is what caused it
         return (Problem(f"openapi-spec-validator cannot read the document: {clipped(repr(error))}"),)
+    return (*found, *_misfits(document, ""))[:MOST]
+
+
+def _patternless(value: Json, *, names: bool = False) -> Json:
+    """A document without the patterns of its schemas: openapi-spec-validator tries them on defaults, and may never end."""
+    if isinstance(value, list):
+        return [_patternless(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: each for key, each in value.items() if names or key not in _PATTERNS or isinstance(each, list)}
+    if not names and isinstance(value.get("patternProperties"), dict):
+        kept.pop("additionalProperties", None)
+    return {
+        key: each if not names and key in NOT_SCANNED else _patternless(each, names=not names and key in NAMES)
+        for key, each in kept.items()
+    }
+
+
+def _misfits(value: Json, at: str) -> Iterator[Problem]:
+    """Defaults that do not fit the pattern beside them."""
+    for step, each in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from _misfits(each, at + token(step))
+    if isinstance(value, dict):
+        pattern, text = value.get("pattern"), value.get("default")
+        if isinstance(pattern, str) and isinstance(text, str) and not fits(pattern, text):
+            yield Problem(f"{clipped(text)!r} does not match {clipped(pattern)!r}", at + "/default")
 
 
 def _problem(error: Any) -> Problem:

@@ -23,11 +23,15 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What an operation answers with a status. ``content`` is ``None`` if it has no body."""
+    """What an operation answers with a status. ``content`` is ``None`` if it has no body.
+
+    ``example`` and the ``examples`` by name are each a media type and a value.
+    """
 
     content: Content | None
     headers: tuple[Header, ...]
     example: tuple[str, Json] | None
+    examples: dict[str, tuple[str, Json]]
 
 
 class Responses:
@@ -90,9 +94,9 @@ def _response(schemas: Schemas, node: dict[str, Json], pointer: str) -> Response
         _header(schemas, name, *source.follow(item, f"{pointer}/headers{token(name)}"))
         for name, item in headers.items()
     ]
-    return Response(
-        declared, tuple(plan for plan in plans if plan.name != "content-type"), _example(schemas, media, pointer)
-    )
+    named = _examples(schemas, media, pointer)
+    example = _example(schemas, media, pointer)
+    return Response(declared, tuple(plan for plan in plans if plan.name != "content-type"), example, named)
 
 
 def _header(schemas: Schemas, name: str, node: dict[str, Json], pointer: str) -> Header:
@@ -150,6 +154,18 @@ def _example(schemas: Schemas, media: dict[str, Json], pointer: str) -> tuple[st
         if value is not ABSENT:
             return name, value
     return None
+
+
+def _examples(schemas: Schemas, media: dict[str, Json], pointer: str) -> dict[str, tuple[str, Json]]:
+    """The named examples that stand in the document; of one name in several media types that of JSON counts."""
+    result: dict[str, tuple[str, Json]] = {}
+    for name in sorted(media, key=lambda name: "json" not in name):
+        named = media[name].get("examples") if isinstance(media[name], dict) else None
+        for key, item in named.items() if isinstance(named, dict) else ():
+            found, _ = schemas.source.follow(item, f"{pointer}/content{token(name)}/examples{token(key)}")
+            if "value" in found:
+                result.setdefault(key, (name, found["value"]))
+    return result
 
 
 def schema_example(schema: dict[str, Json]) -> Json:

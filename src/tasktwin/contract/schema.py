@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jsonschema_rs import Draft202012Validator, Registry, ValidationError
 
 from tasktwin.contract.dialect import BANK, Dialect, Side
+from tasktwin.contract.pattern import ENGINE, bounded
 from tasktwin.contract.source import Source
 from tasktwin.contract.violation import Violation, Where, clipped, token, violations
 from tasktwin.wire import Json
@@ -44,17 +45,21 @@ _KEYWORDS: "Final[dict[str, type[KeywordValidator]]]" = {"readOnly": _ReadOnly, 
 class Schema:
     """A schema, ready to check values with.
 
-    ``resolved`` is the document's schema with its top-level ``$ref`` followed; it is not converted. A value is what
-    ``wire.loads`` gives. Values that are no JSON at all break the schema; they never raise.
+    ``resolved`` is the document's schema with its top-level ``$ref`` followed; it is not converted. ``converted`` is
+    plain JSON Schema 2020-12, whose references lead into ``bank``. A value is what ``wire.loads`` gives. Values that
+    are no JSON at all break the schema; they never raise.
     """
 
-    __slots__ = ("_converted", "_errors", "_properties", "_source", "_valid", "pointer", "resolved")
+    __slots__ = ("_errors", "_properties", "_source", "_valid", "bank", "converted", "pointer", "resolved")
 
-    def __init__(self, source: Source, pointer: str, resolved: dict[str, Json], converted: Json) -> None:
+    def __init__(
+        self, source: Source, pointer: str, resolved: dict[str, Json], converted: Json, bank: dict[str, Json]
+    ) -> None:
         self.pointer = pointer
         self.resolved = resolved
+        self.converted = converted
+        self.bank = bank
         self._source = source
-        self._converted = converted
         self._properties: dict[str, Json] | None = None
         self._valid: Callable[[Any], bool] = _never
         self._errors: Callable[[Any], Iterable[ValidationError]] = _nothing
@@ -62,7 +67,12 @@ class Schema:
     def compile(self, registry: Registry) -> None:
         """Make the validator. Raises ``jsonschema_rs.ValidationError`` for a schema that cannot be one."""
         validator = Draft202012Validator(
-            self._converted, registry=registry, validate_formats=True, keywords=_KEYWORDS, offline=True
+            bounded(self.converted),
+            registry=registry,
+            validate_formats=True,
+            pattern_options=ENGINE,
+            keywords=_KEYWORDS,
+            offline=True,
         )
         self._valid, self._errors = validator.is_valid, validator.iter_errors
 
@@ -114,7 +124,8 @@ class Schemas:
         schema = self._wanted.get((side, pointer))
         if schema is None:
             found = self.source.at(pointer)
-            schema = Schema(self.source, pointer, self.source.resolved(found), self._dialects[side].reference(pointer))
+            dialect, resolved = self._dialects[side], self.source.resolved(found)
+            schema = Schema(self.source, pointer, resolved, dialect.reference(pointer), dialect.bank)
             self._wanted[side, pointer] = schema
             if self._registries:
                 schema.compile(self._registries[side])
@@ -122,7 +133,7 @@ class Schemas:
 
     def composed(self, side: Side, converted: Json) -> Schema:
         """A schema made of converted ones."""
-        schema = Schema(self.source, "", {}, converted)
+        schema = Schema(self.source, "", {}, converted, self._dialects[side].bank)
         self._composed.append((side, schema))
         return schema
 
@@ -143,7 +154,9 @@ class Schemas:
                 self._refuse(error, dialect)
         if self.source.problems:
             return  # a schema that refers to itself would never end
-        self._registries = {side: Registry([(BANK, {"$defs": each.bank})]) for side, each in self._dialects.items()}
+        self._registries = {
+            side: Registry([(BANK, {"$defs": bounded(each.bank)})]) for side, each in self._dialects.items()
+        }
         for (side, _), schema in self._wanted.items():
             self._compile(side, schema)
         for side, schema in self._composed:

@@ -12,8 +12,8 @@ from tasktwin.wire import Json
 _LONGEST_CHAIN: Final = 20
 _DEEPEST: Final = 200
 _SCALARS: Final = frozenset({str, int, float, bool, type(None)})
-_NOT_SCANNED: Final = frozenset({"example", "value", "default", "enum", "const"})
-_NAMES: Final = frozenset(
+NOT_SCANNED: Final = frozenset({"example", "value", "default", "enum", "const"})
+NAMES: Final = frozenset(
     {
         "properties", "patternProperties", "$defs", "dependentSchemas", "schemas", "responses", "parameters", "headers",
         "examples", "requestBodies", "securitySchemes", "links", "callbacks", "pathItems", "paths", "content", "encoding",
@@ -140,8 +140,8 @@ class Source:
             if "$ref" in node and not are_names:
                 yield node["$ref"], pointer
             for key, item in node.items():
-                if _is_nested(item) and (are_names or not (key in _NOT_SCANNED or key.startswith("x-"))):
-                    stack.append((item, pointer + token(key), key in _NAMES and not are_names))
+                if _is_nested(item) and (are_names or not (key in NOT_SCANNED or key.startswith("x-"))):
+                    stack.append((item, pointer + token(key), key in NAMES and not are_names))
 
     def _nearest(self, ref: str) -> str:
         """Did you mean: a neighbour of the same kind with a similar name, or one of that name elsewhere."""

@@ -249,11 +249,12 @@ class Builder(StreamBuilder):
     def _sees(self, spec: Data, binding: Binding, operation: Operation) -> tuple[str, ...] | None:
         """What ``Binding.sees`` is. An answer that tells the time, or its own address, is never the same twice."""
         own = [each for each in (binding.collection, binding.shows) if each]
+        looks = [look for channel in self.data.get("sign_in", ()) for look in channel["look_ups"]]
         names = {
             *(each.name for each in own),
             *(join.collection for each in own for join in each.joins),
             *(need["collection"] for need in [*spec.get("needs", ()), *self.data.get("admission", ())]),
-            *(look["collection"] for channel in self.data.get("sign_in", ()) for look in channel["look_ups"]),
+            *(look["collection"] for look in looks if "collection" in look),
         }
         around = [self.data.get(key) for key in ("admission", "sign_in", "paging")]
         told = [spec, *around, *map(self.data["collections"].get, names)]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from tasktwin.contract.violation import token
+from tasktwin.contract.violation import clipped, token
 from tasktwin.errors import DataError, Problem
 from tasktwin.provider.yaml_file import located, read_yaml
 from tasktwin.wire import Json
@@ -83,14 +83,18 @@ class _Folding:
     def _target(self, reference: str, name: str) -> str:
         """The local form of a reference that stands in the file ``name``."""
         target, _, pointer = reference.partition("#")
-        if "://" in target or target.startswith("//"):
-            problem = f"the reference {reference!r} leads out: remote documents are never fetched"
+        if "://" in target or target.startswith("//") or target.lower().startswith("file:"):
+            problem = f"the reference {clipped(reference)!r} leads out: remote documents are never fetched"
             raise DataError(Problem(problem, hint="Copy the document into the folder and refer to the copy."))
-        found = ((self.root / name).parent / unquote(target)).resolve() if target else self.root / name
-        if not found.is_relative_to(self.root):
-            raise DataError(Problem(f"the reference {reference!r} leads out of the folder"))
-        if not found.is_file():
-            raise DataError(Problem(f"the reference {reference!r} leads to no file"))
+        try:
+            found = ((self.root / name).parent / unquote(target)).resolve() if target else self.root / name
+            inside, there = found.is_relative_to(self.root), found.is_file()
+        except (OSError, RuntimeError, ValueError):  # too long, a link to itself, a NUL
+            inside, there = True, False
+        if not inside:
+            raise DataError(Problem(f"the reference {clipped(reference)!r} leads out of the folder"))
+        if not there:
+            raise DataError(Problem(f"the reference {clipped(reference)!r} leads to no file"))
         if found == self.path or (not target and name == self.names[0]):
             return f"#{pointer}"
         name = found.relative_to(self.root).as_posix()

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from tasktwin.errors import DataError, Problem
 from tasktwin.provider.provenance import KINDS, counts, facts
 from tasktwin.provider.provider import Provider
+from tasktwin.provider.yaml_file import keep_inside
 
 NAME = "FIDELITY.md"
 MEANING = (
@@ -53,14 +55,17 @@ def fidelity(provider: Provider) -> str:
 
 def is_current(provider: Provider) -> bool:
     """Whether the folder's FIDELITY.md says what the data says."""
-    path = provider.folder / NAME
-    return path.is_file() and path.read_text(encoding="utf-8") == fidelity(provider)
+    path, wanted = provider.folder / NAME, fidelity(provider).encode()
+    return path.is_file() and path.stat().st_size == len(wanted) and path.read_bytes() == wanted
 
 
 def write_fidelity(provider: Provider) -> Path:
-    """Write the file anew."""
-    path = provider.folder / NAME
-    path.write_text(fidelity(provider), encoding="utf-8")
+    """Write the file anew. Raises ``DataError`` when something else than a file of the folder has its name."""
+    path, called = provider.folder / NAME, f"{provider.folder.name}/{NAME}"
+    keep_inside(path, provider.folder, called)
+    if (path.exists() or path.is_symlink()) and not path.is_file():
+        raise DataError(Problem("this is no regular file", file=called))
+    path.write_bytes(fidelity(provider).encode())
     return path
 
 

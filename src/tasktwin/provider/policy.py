@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from tasktwin.behaviour.condition import ALWAYS
 from tasktwin.behaviour.expression import compile_template
 from tasktwin.behaviour.rules import (
     ENGINE_KINDS,
@@ -16,13 +17,20 @@ from tasktwin.behaviour.rules import (
     Place,
     Storage,
 )
+from tasktwin.behaviour.signed import Jwt
 from tasktwin.contract.violation import token
 from tasktwin.dialect import DIALECTS, find_dialect
-from tasktwin.errors import Problem
+from tasktwin.errors import DataError, Problem
 from tasktwin.provider.resolver import UNTOLD, Data, Resolver, parse_provenance
 from tasktwin.wire import Json
 
 PROBLEM_SHAPE = {"type": "about:blank", "title": "$error#/kind", "status": "$error#/status", "detail": "$error#/detail"}
+
+COUNTED: dict[str, Json] = {"caller": {"$first": ["$principal#/name", "$address"]}, "address": "$address"}
+"""Who is counted, in the words of `per`."""
+
+MOST_SLIDING = 100_000
+"""The largest quota of a sliding limit."""
 
 
 class PolicyBuilder(Resolver):
@@ -32,17 +40,37 @@ class PolicyBuilder(Resolver):
         names = {look["as"] for look in spec["look_ups"]}
         looks = tuple(self._look(f"/look_ups/{n}", look, names) for n, look in enumerate(spec["look_ups"]))
         principal = self._template("/principal", spec["principal"], names)
-        steady = "$now" not in str(spec)
-        return Channel(spec["channel"], looks, principal, parse_provenance(spec["provenance"]), steady)
+        steady = "$now" not in str(spec) and not any(look.jwt for look in looks)
+        sees = tuple(look.collection for look in looks if look.collection)
+        return Channel(spec["channel"], looks, principal, parse_provenance(spec["provenance"]), sees, steady)
 
     def _look(self, at: str, look: Data, names: Iterable[str]) -> Look:
         places = [Place(**each) for each in look.get("places", ({"scheme": look.get("scheme", "")},))]
         for place in places:
             if not place.field:
                 self._known("security scheme", place.scheme, self.contract.schemes, f"{at}/scheme")
+        unknown = self._kind(look["unknown"], f"{at}/unknown")
+        if "jwt" in look:
+            if spare := look.keys() & {"collection", "where", "absent"}:
+                raise DataError(Problem("a signed token is sought in no collection", f"{at}/{min(spare)}"))
+            jwt = self._jwt(f"{at}/jwt", look["jwt"], unknown)
+            return Look(look["as"], tuple(places), "", ALWAYS, unknown, jwt=jwt)
         self._owner(look["collection"], f"{at}/collection")
         where = self._condition(f"{at}/where", look["where"], names)
-        return Look(look["as"], tuple(places), look["collection"], where, self._kind(look["unknown"], f"{at}/unknown"))
+        return Look(look["as"], tuple(places), look["collection"], where, unknown, look.get("absent", False))
+
+    def _jwt(self, at: str, spec: Data, unknown: str) -> Jwt:
+        return Jwt(
+            key=spec["key"],
+            algorithms=tuple(spec["algorithms"]),
+            expired=self._kind(spec.get("expired", unknown), f"{at}/expired"),
+            early=self._kind(spec.get("early", unknown), f"{at}/early"),
+            claims=self._template(f"{at}/claims", spec["claims"]),
+            lasts=self._duration(spec["lasts"], f"{at}/lasts"),
+            leeway=self._duration(spec["leeway"], f"{at}/leeway") if "leeway" in spec else 0,
+            issuer=spec.get("issuer"),
+            audience=spec.get("audience"),
+        )
 
     def _errors(self) -> ErrorTable:
         spec = self.data.get("errors", {})
@@ -89,18 +117,28 @@ class PolicyBuilder(Resolver):
         return None
 
     def _limit(self, name: str, spec: Data) -> Limit:
+        per = spec.get("per", "caller")
+        if spec.get("style") == "sliding" and spec["quota"] > MOST_SLIDING:
+            raise DataError(
+                Problem(f"a sliding limit keeps the time of each request: at most {MOST_SLIDING}", "/quota")
+            )
+        told = spec.get("headers", {})
+        headers = {header: self._template(f"/headers/{header}", each) for header, each in told.items()}
+        late = [header for header, each in told.items() if each == "$limit#/wait"]
         return Limit(
             name=name,
             quota=spec["quota"],
             window=self._duration(spec["window"], "/window"),
-            per=spec.get("per", "caller"),
+            per=self._template("/per", COUNTED[per] if per in ("caller", "address") else per),
             paths=tuple(spec["paths"]),
             methods=frozenset(spec["methods"]),
-            headers={
-                header: self._template(f"/headers/{header}", each) for header, each in spec.get("headers", {}).items()
-            },
+            headers={header: read for header, read in headers.items() if header not in late},
+            refusal_headers={header: headers[header] for header in late},
             provenance=parse_provenance(spec["provenance"]),
             further=spec.get("further", False),
+            style=spec.get("style", "fixed"),
+            refuse=self._kind(spec.get("refuse", "throttled"), "/refuse"),
+            counts_refused=spec.get("counts_refused", False),
         )
 
     def _steps(self, order: tuple[str, ...]) -> tuple[str, ...]:
@@ -129,8 +167,14 @@ class PolicyBuilder(Resolver):
                 self._operation(name, f"/fields{token(name)}").id: field
                 for name, field in spec.get("fields", {}).items()
             }
-            keep = self._duration(spec["keep"], "/keep")
+            required = [self._operation(name, f"/required/{n}").id for n, name in enumerate(spec.get("required", ()))]
             return Idempotency(
-                spec["header"].lower(), frozenset(spec["methods"]), fields, keep, parse_provenance(spec["provenance"])
+                header=spec["header"].lower(),
+                methods=frozenset(spec["methods"]),
+                fields=fields,
+                keep=self._duration(spec["keep"], "/keep"),
+                provenance=parse_provenance(spec["provenance"]),
+                failures=spec.get("replay", "successes") == "all",
+                required=frozenset(required),
             )
         return None

@@ -17,6 +17,7 @@ from tasktwin.provider.document import read_document, told_by_file
 from tasktwin.provider.effect import find_effects
 from tasktwin.provider.infer import infer_data
 from tasktwin.provider.seed_file import read_seeds
+from tasktwin.provider.yaml_file import keep_inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,13 @@ def load(name: str) -> Provider:
     """
     folder = find(name)
     path, called = folder / "openapi.yaml", f"{folder.name}/openapi.yaml"
+    keep_inside(path, folder, called)
     document = read_document(path, called)
     with _telling(path, called):
         contract = compile_contract(document)
     path, called = folder / "provider.yaml", f"{folder.name}/provider.yaml"
     inferred = not path.exists() and not path.is_symlink()
+    keep_inside(path, folder, called)
     data = infer_data(folder, contract) if inferred else read_data(path, called, "provider")
     with _telling(path, called):
         rules = Builder(data, contract, *find_effects(data.get("effects"))).build()

@@ -3,17 +3,22 @@
 from collections.abc import Iterator
 from typing import Any
 
-from rich import box
+from rich import box, markup
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from tasktwin.errors import printable
 from tasktwin.provider.check import Report
 
 WIDE = 120
 """Columns from which on there is room for reasons."""
 
 COLOURS = {"stated": "green", "observed": "cyan", "assumed": "yellow"}
+
+
+def escape(text: str) -> str:
+    """A text of the data as it may stand in the markup of a table."""
+    return markup.escape(printable(text))
 
 
 def _console() -> Console:

@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasktwin.behaviour.amount import canonical
 from tasktwin.behaviour.rules import Collection, Rules
 from tasktwin.behaviour.seed import MOST_ROWS, RELATIVE, Batch, Seeds, compile_maker
-from tasktwin.behaviour.world import canonical
 from tasktwin.contract.violation import token
 from tasktwin.errors import DataError, Problem, Refusal
 from tasktwin.provider.data_file import read_data
 from tasktwin.provider.names import no_field
-from tasktwin.provider.yaml_file import did_you_mean, located
+from tasktwin.provider.yaml_file import did_you_mean, keep_inside, located
 from tasktwin.state import parse_instant
 from tasktwin.wire import Json
+
+MOST_FILES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +31,19 @@ class _File:
 
 def read_seeds(folder: Path, rules: Rules) -> dict[str, Seeds]:
     """The seeds by name; ``default`` and ``empty`` are always there. Raises ``DataError``."""
-    files = {
-        path.stem: _read(path, f"{folder.name}/seeds/{path.name}", rules)
-        for path in sorted((folder / "seeds").glob("*.yaml"))
-    }
+    paths = sorted((folder / "seeds").glob("*.yaml"))
+    if len(paths) > MOST_FILES:
+        raise DataError(Problem(f"there are more than {MOST_FILES} files of seeds", file=f"{folder.name}/seeds"))
+    files = {path.stem: _read(path, folder, rules) for path in paths}
     seeds = {name: Seeds(name, each.data["about"], _all_batches(name, files)) for name, each in files.items()}
     for name in ("empty", "default"):
         seeds.setdefault(name, Seeds(name, "No rows at all", ()))
     return seeds
 
 
-def _read(path: Path, called: str, rules: Rules) -> _File:
+def _read(path: Path, folder: Path, rules: Rules) -> _File:
+    called = f"{folder.name}/seeds/{path.name}"
+    keep_inside(path, folder, called)
     data = read_data(path, called, "seeds")
     problems = list(_unknown_collections(data, rules))
     batches: list[Batch] = []
@@ -101,7 +105,7 @@ def _literals(value: Json) -> Iterator[Json]:
 def _fault(collection: Collection, field: str, value: Json) -> str:
     """What is wrong with a value that stands for a state, a time or an amount; empty when nothing is."""
     lifecycle = collection.lifecycle
-    if lifecycle and field == lifecycle.field and value not in lifecycle.states:
+    if lifecycle and field == lifecycle.field and not (isinstance(value, str) and value in lifecycle.states):
         return f"{collection.name} has no state {value!r}"
     try:
         if field in collection.instants and not (isinstance(value, str) and RELATIVE.fullmatch(value)):

@@ -20,7 +20,7 @@ from tasktwin.errors import DataError, Problem
 from tasktwin.wire import Json
 
 MAX_BYTES = 16 * 1024 * 1024
-MAX_NODES = 2_000_000
+MAX_NODES = 500_000
 MAX_DEPTH = 100
 MAX_ALIASED = 200_000
 """So many values may be there only because aliases repeat them."""
@@ -211,6 +211,16 @@ def _said(error: yaml.MarkedYAMLError, text: str, name: str) -> Problem:
     elif line[column : column + 1] in ("@", "`", "%"):
         hint = f"Put quotes around a text that begins with {line[column]}."
     return Problem(message, file=name, line=at + 1, hint=hint)
+
+
+def keep_inside(path: Path, folder: Path, name: str) -> None:
+    """Raises ``DataError`` when a file of a folder is a link to somewhere else."""
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a link to itself is a RuntimeError before Python 3.13
+        inside = True  # whoever reads it says why that cannot be
+    if not inside:
+        raise DataError(Problem("this is a link that leads out of the folder", file=name, hint="Put a copy here."))
 
 
 def read_text(path: Path, name: str) -> str:

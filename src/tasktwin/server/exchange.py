@@ -1,11 +1,13 @@
 """One request and its answer, while the pipeline works on them."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tasktwin.behaviour.fault import Fault, StreamFault
-from tasktwin.behaviour.rules import Finding
+from tasktwin.behaviour.deed import StreamFault
+from tasktwin.behaviour.fault import Fault
+from tasktwin.behaviour.rules import Finding, Rules
 from tasktwin.behaviour.stream import Subscription
 from tasktwin.behaviour.verb import Call, Outcome
 from tasktwin.behaviour.world import World
@@ -13,9 +15,14 @@ from tasktwin.contract import Match, Operation, Reading, Violation
 from tasktwin.errors import Refusal
 from tasktwin.server.preference import preferences
 from tasktwin.state import Row
-from tasktwin.wire import Json, loads
+from tasktwin.wire import Json, dumps, loads
 
 Headers = Sequence[tuple[bytes, bytes]]
+
+Step = Callable[["Exchange"], None]
+
+_HOST = re.compile(r"([\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?", re.ASCII)
+"""What may stand in a URL; whatever else a client sends as its ``Host`` is left out of answers."""
 
 
 @dataclass(eq=False)
@@ -26,7 +33,9 @@ class Exchange:
     ``too_large`` and ``unmatched`` tell what was found before there was an operation. ``answer`` is the body as bytes.
     ``operation`` is what the request means; it is there once ``match`` is. ``topic`` is the stream that this very
     request began before. ``stream`` is what is sent instead of an answer; ``fault`` and
-    ``disturbance`` are the trouble that was ordered for the request and for the stream.
+    ``disturbance`` are the trouble that was ordered for the request and for the stream: after ``cut`` bytes of the
+    answer, head included in none, the connection is cut (-1: before its head). ``left`` are the steps still to take,
+    after ``pause`` seconds, begun under ``rules``. ``held`` is the idempotency key that nobody else may use meanwhile.
     """
 
     world: World
@@ -51,6 +60,11 @@ class Exchange:
     outcome: Outcome | None = field(default=None, init=False)
     stream: Subscription | None = field(default=None, init=False)
     fault: Fault | None = field(default=None, init=False)
+    left: Iterator[Step] | None = field(default=None, init=False)
+    rules: Rules | None = field(default=None, init=False, repr=False)
+    pause: float = field(default=0.0, init=False)
+    held: str = field(default="", init=False)
+    cut: int | None = field(default=None, init=False)
     disturbance: StreamFault | None = field(default=None, init=False)
     status: int = field(default=0, init=False)
     media: str = field(default="application/json", init=False)
@@ -82,8 +96,8 @@ class Exchange:
     @property
     def origin(self) -> str:
         """Scheme, host and prefix under which the client reached the API."""
-        host = next((value.decode("latin-1") for name, value in self.headers if name == b"host"), "localhost")
-        return f"{self.scheme}://{host}{self.prefix}"
+        host = next((value.decode("latin-1") for name, value in self.headers if name == b"host"), "")
+        return f"{self.scheme}://{host if _HOST.fullmatch(host) else 'localhost'}{self.prefix}"
 
     def url(self) -> str:
         """The whole URL, as the client asked for it."""
@@ -114,6 +128,17 @@ class Exchange:
         """The name of who signed in; "" if nobody did."""
         return str(self.principal["name"]) if self.principal else ""
 
+    @property
+    def trouble(self) -> Json:
+        """What was ordered for it or for its stream, as it was ordered; ``None`` if nothing was."""
+        do = self.fault.do if self.fault else self.disturbance
+        return do.as_json() if do else None
+
+    def header(self, name: str) -> str | None:
+        """The first line of this header, whether the contract declares it or not; ``name`` is in lower case."""
+        wanted = name.encode()
+        return next((value.decode("latin-1") for key, value in self.headers if key == wanted), None)
+
     def carried(self, names: frozenset[bytes]) -> tuple[tuple[bytes, bytes], ...]:
         """The header lines of these names, as they came."""
         return tuple([pair for pair in self.headers if pair[0] in names])
@@ -140,6 +165,15 @@ class Exchange:
     def refuse(self, kind: str, detail: str = "", **headers: str) -> Refusal:
         """A refusal to raise."""
         return Refusal(kind, detail, headers=headers)
+
+
+def written(body: Json, media: str) -> bytes:
+    """A body as it is sent: bytes and texts as they are, all else as JSON."""
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, str) and not media.partition(";")[0].endswith(("/json", "+json")):
+        return body.encode()
+    return dumps(body)
 
 
 def _unreadable(violations: tuple[Violation, ...]) -> str:

@@ -8,24 +8,26 @@ import traceback
 from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Literal
-from urllib.parse import unquote_plus
 
 from tasktwin.behaviour import idempotency
-from tasktwin.behaviour.fault import CorruptFault, Fault, StatusFault, StreamFault
+from tasktwin.behaviour.deed import StreamFault
 from tasktwin.behaviour.limit import count
 from tasktwin.behaviour.perform import perform
 from tasktwin.behaviour.rules import Asked, Binding, Rules
 from tasktwin.behaviour.sign_in import identify
 from tasktwin.behaviour.stream import BROKEN, DEFECT, Subscription
 from tasktwin.behaviour.telling import Told
-from tasktwin.behaviour.verb import EVENT_STREAM, admit
-from tasktwin.behaviour.world import JOURNAL, Shown
+from tasktwin.behaviour.verb import admit
+from tasktwin.behaviour.world import Shown
 from tasktwin.contract import Match, NoMethod, NoPath, Operation, Reading, Violation, content_type
 from tasktwin.errors import Refusal
-from tasktwin.server.exchange import Exchange
-from tasktwin.server.trouble import Trouble
-from tasktwin.state import REDACTED, elapsed
-from tasktwin.state.journal import CLOSED, Note
+from tasktwin.server.exchange import Exchange, written
+from tasktwin.server.ordered import answer_with, strike
+from tasktwin.server.recorder import Recorder, plain
+from tasktwin.server.spoil import disturbed, spoil
+from tasktwin.server.wish import WishError, grant
+from tasktwin.state import elapsed
+from tasktwin.state.journal import CLOSED
 from tasktwin.wire import Json, dumps
 
 Found = Match[Operation] | NoPath | NoMethod
@@ -33,9 +35,6 @@ Responses = Literal["strict", "log"]
 
 MOST_SHOWN = 128
 """So many answers each world remembers, so that whoever polls is answered fast."""
-
-_HIDDEN = REDACTED.encode()
-SECRET = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
 
 
 class Pipeline:
@@ -45,37 +44,61 @@ class Pipeline:
     """
 
     def __init__(self, rules: Rules, responses: Responses = "strict") -> None:
-        self.rules = rules
         self.responses = responses
         self.broken = 0
         self.is_full: Callable[[], bool] = lambda: False
-        self.steps: list[Callable[[Exchange], None]] = [getattr(self, f"_{name}") for name in _needed(rules)]
-        own = {scheme.key for scheme in rules.contract.schemes.values() if scheme.location == "header"}
-        self.secret = frozenset(name.encode() for name in SECRET | own)
-        self.proofs = _proofs(rules)
-        self.secret_query = frozenset(
-            scheme.key for scheme in rules.contract.schemes.values() if scheme.location == "query"
-        )
+        self.adopt(rules)
 
-    def answer(self, exchange: Exchange) -> None:
-        """Fill in the answer. Never raises: what goes wrong in the twin itself becomes a 500 that says so."""
+    def adopt(self, rules: Rules) -> None:
+        """Answer by these rules from now on."""
+        self.rules = rules
+        self.steps: list[Callable[[Exchange], None]] = [getattr(self, f"_{name}") for name in _needed(rules)]
+        self.recorder = Recorder(rules)
+        self.proofs = _proofs(rules)
+        self.words = self.proofs | {b"prefer"}
+        self.fleeting = frozenset(channel.name for channel in rules.channels if not channel.steady)
+
+    def answer(self, exchange: Exchange) -> float:
+        """Fill in the answer; the real seconds after which to call again, 0 when it is filled in.
+
+        Never raises: what goes wrong in the twin itself becomes a 500 that says so.
+        """
         started = elapsed()
         try:
             try:
                 exchange.world.tick()
-                if not self._recall(exchange):
-                    for step in self.steps:
-                        step(exchange)
-                        if exchange.replayed:
-                            break
-                    self._keep(exchange)
-                    if exchange.fault:
-                        self._spoil(exchange, exchange.fault)
+                if (exchange.left or not self._recall(exchange)) and not self._work(exchange):
+                    return exchange.pause
             except Refusal as refusal:
                 self._leave(exchange, refusal)
+            if exchange.fault or exchange.world.faults:
+                spoil(exchange)
         except Exception:  # noqa: BLE001 - a defect of the twin must not look like the API
             self._fail(exchange, traceback.format_exc())
-        self._record(exchange, elapsed() - started)
+        if exchange.held:
+            idempotency.end(exchange.world, exchange.held)
+        self.recorder.record(exchange, elapsed() - started)
+        return 0.0
+
+    def abandon(self, exchange: Exchange) -> None:
+        """Give up on an exchange that was to go on after a pause: it had no effect."""
+        if exchange.held:
+            idempotency.end(exchange.world, exchange.held)
+
+    def _work(self, exchange: Exchange) -> bool:
+        """Take the steps that are left, up to a pause; whether all are taken."""
+        exchange.pause = 0.0
+        if exchange.left and exchange.match and exchange.world.rules is not exchange.rules:
+            self._match_anew(exchange)
+        exchange.left, exchange.rules = exchange.left or iter(self.steps), self.rules
+        for step in exchange.left:
+            step(exchange)
+            if exchange.replayed:
+                break
+            if exchange.pause:
+                return False
+        self._keep(exchange)
+        return True
 
     # ── the steps ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -97,6 +120,15 @@ class Pipeline:
         if exchange.too_large:
             raise Refusal("too_large", f"the body is larger than {self.rules.limit} bytes")
 
+    def _match_anew(self, exchange: Exchange) -> None:
+        """The rules are others than before the pause: what the request means is found by them."""
+        exchange.reading = exchange.found = None
+        found = self.rules.contract.match(exchange.method, exchange.path)
+        if not isinstance(found, Match):
+            exchange.match = None
+            raise Refusal("no_such_path", "there is no such path any more")
+        exchange.match, exchange.operation = found, found.operation
+
     def _redirects(self, exchange: Exchange, found: Found) -> bool:
         """Whether the path is known but for its trailing slashes: then the answer leads there, whatever the method."""
         if isinstance(found, Match) and found.slash == "missing":
@@ -112,9 +144,13 @@ class Pipeline:
         return True
 
     def _count(self, exchange: Exchange) -> None:
-        if self.rules.limits:
-            caller = str(exchange.principal["name"]) if exchange.principal else exchange.address
-            exchange.extra.extend(count(exchange.world, self.rules.limits, caller, exchange.method, exchange.path))
+        if exchange.world.limits == "off":
+            return
+        caller = {"principal": exchange.principal, "address": exchange.address}
+        headers, refusal = count(exchange.world, caller, exchange.method, exchange.path)
+        exchange.extra.extend(headers)
+        if refusal:
+            raise refusal
 
     def _authenticate(self, exchange: Exchange) -> None:
         carried = exchange.carried(self.proofs) if self.proofs else ()
@@ -135,42 +171,25 @@ class Pipeline:
         if rule is None or operation.method not in rule.methods:
             return
         reading = exchange.read
-        exchange.key = idempotency.find_key(rule, operation.method, operation.id, reading.header, reading.body)
+        headers = {rule.header: exchange.header(rule.header), **reading.header}
+        exchange.key = idempotency.find_key(rule, operation.method, operation.id, headers, reading.body)
         if exchange.key is None:
+            if operation.id in rule.required:
+                raise Refusal("key_missing", f"{operation.id} needs the header {rule.header}")
             return
         row = idempotency.recall(exchange.world, exchange.call, exchange.key)
         if row is not None and "topic" in row:
             exchange.topic = row["topic"]
-        elif row is not None:
+        elif row is None:
+            exchange.held = idempotency.begin(exchange.world, exchange.call, exchange.key)
+        else:
             exchange.status, exchange.answer, exchange.media = row["status"], row["body"].encode(), row["media"]
             exchange.reason, exchange.replayed = "replay", True
 
     def _fault(self, exchange: Exchange) -> None:
-        """Trouble that was ordered. What strikes the request itself is answered here."""
-        faults = exchange.world.faults
-        if not faults:
-            return
-        caller = exchange.caller
-        fault = exchange.fault = faults.choose(exchange.operation.id, caller, stream=False)
-        if fault is not None and isinstance(fault.do, StatusFault):
-            self._answer_with(exchange, fault.do.status)
-            exchange.reason, exchange.replayed = f"fault: {fault.name}", True
-
-    def _answer_with(self, exchange: Exchange, status: int) -> None:
-        """An answer of this status in the provider's own words, as far as its data and its contract have any."""
-        exchange.status = status
-        if status in (204, 304) or status < 200:
-            return
-        errors, example = self.rules.errors, exchange.operation.example(status)
-        kind = next((name for name, each in errors.answers.items() if each.status == status), None)
-        if example and example[0] != EVENT_STREAM and not (kind and status >= 400):
-            exchange.media, exchange.shape = example
-        elif status >= 400:
-            like = [name for name, each in errors.answers.items() if each.status // 100 == status // 100]
-            _, exchange.media, exchange.shape = errors.body(
-                {**exchange.world.scope(), "method": exchange.method}, kind or next(iter(like), "invalid"), "", None, []
-            )
-        exchange.answer = _written(exchange.shape, exchange.media)
+        """Trouble that was ordered for the request: see ``strike``."""
+        if exchange.world.faults:
+            strike(exchange)
 
     def _parse(self, exchange: Exchange) -> None:
         if self.rules.dialect:
@@ -207,6 +226,15 @@ class Pipeline:
         exchange.violations = exchange.read.violations
         raise refusal
 
+    def _wish(self, exchange: Exchange) -> None:
+        """An answer that the client prefers, told in ``Preference-Applied``: see ``wish``."""
+        if exchange.wishes:
+            try:
+                grant(exchange, answer_with)
+            except WishError as error:
+                self._problem(exchange, "wish-not-granted", error.detail, error.status)
+                exchange.reason, exchange.replayed = "refused: wish", True
+
     def _forgives(self, exchange: Exchange, violations: tuple[Violation, ...]) -> bool:
         """JSON-RPC answers for its own bodies."""
         binding = self.rules.bindings.get(exchange.operation.id)
@@ -237,7 +265,7 @@ class Pipeline:
             scope = exchange.world.scope()
             scope["response.body"] = outcome.body
             exchange.shape = wrap(scope)
-        exchange.answer = _written(exchange.shape, exchange.media)
+        exchange.answer = written(exchange.shape, exchange.media)
 
     def _check_response(self, exchange: Exchange) -> None:
         if exchange.stream:
@@ -258,12 +286,6 @@ class Pipeline:
             kept = {"topic": exchange.stream.topic}
         idempotency.keep(exchange.world, rule, exchange.call, exchange.key, **kept)
 
-    def _spoil(self, exchange: Exchange, fault: Fault) -> None:
-        """Trouble that was ordered for the answer."""
-        exchange.reason = f"fault: {fault.name}"
-        if isinstance(fault.do, CorruptFault):
-            exchange.media = "text/html"
-
     # ── streams ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _open(self, exchange: Exchange, stream: Subscription) -> None:
@@ -271,7 +293,8 @@ class Pipeline:
         exchange.stream = stream
         stream.check = partial(self._may_send, exchange)
         if exchange.world.faults:
-            found = exchange.world.faults.choose(exchange.operation.id, exchange.caller, stream=True)
+            name, method = exchange.operation.id, exchange.method
+            found = exchange.world.faults.choose(name, exchange.caller, method, stream=True)
             exchange.disturbance = found.do if found and isinstance(found.do, StreamFault) else None
             exchange.reason = f"fault: {found.name}" if found else exchange.reason
         if exchange.bounded:
@@ -292,7 +315,7 @@ class Pipeline:
 
     def collect(self, exchange: Exchange) -> None:
         """Read a bounded stream whole, so that it is an answer like any other."""
-        stream, trouble = exchange.stream, Trouble(exchange.disturbance)
+        stream, trouble = exchange.stream, disturbed(exchange, whole=True)
         assert stream is not None
         chunks = [trouble.begin()]
         while not (stream.over or trouble.cut):
@@ -307,7 +330,7 @@ class Pipeline:
         assert exchange.stream is not None
         self.broken += why == DEFECT
         exchange.reason = f"{CLOSED}{why}, after {exchange.stream.count} events"
-        self._record(exchange, seconds, operation="")
+        self.recorder.record(exchange, seconds, operation="")
 
     # ── what was asked before ────────────────────────────────────────────────────────────────────────────────────
 
@@ -333,8 +356,12 @@ class Pipeline:
         """Remember a good answer that rests on rows only; see ``_recall``."""
         if exchange.method != "GET" or exchange.body or exchange.status != 200 or exchange.violations:
             return
+        if exchange.outcome is None or "wait" in exchange.wishes:
+            return  # an order answered, not the rows; or a wait that is to be waited again
         binding = self.rules.bindings.get(exchange.operation.id) if exchange.match else None
         if binding is None or binding.sees is None or not (self.proofs or not exchange.operation.security):
+            return
+        if exchange.principal and exchange.principal.get("channel") in self.fleeting:
             return
         world = exchange.world
         if len(world.shown) >= MOST_SHOWN:
@@ -343,25 +370,31 @@ class Pipeline:
         world.shown[self._words(exchange)] = Shown(binding.sees, world.stamps(binding.sees), answer)
 
     def _words(self, exchange: Exchange) -> tuple[Hashable, ...]:
-        return (exchange.path, exchange.query, *exchange.carried(self.proofs))
+        return (exchange.path, exchange.query, *exchange.carried(self.words))
 
     # ── the doors out ────────────────────────────────────────────────────────────────────────────────────────────
 
     def _leave(self, exchange: Exchange, refusal: Refusal) -> None:
         """The one door of all refusals: the provider's own status and body for the kind."""
-        violations: list[Json] = [_plain(each) if isinstance(each, Violation) else each for each in refusal.violations]
+        violations: list[Json] = [plain(each) if isinstance(each, Violation) else each for each in refusal.violations]
         scope = {**exchange.world.scope(), "method": exchange.method}
         if exchange.match:
             scope["request.path"] = exchange.match.path_values
         errors = self.rules.errors
         told = errors.body(scope, refusal.kind, refusal.detail, refusal.data, violations)
         exchange.status, exchange.media, exchange.shape = told
-        exchange.answer = _written(exchange.shape, exchange.media)
+        exchange.answer = written(exchange.shape, exchange.media)
         exchange.reason = "not-modelled" if refusal.kind == "not_modelled" else f"refused: {refusal.kind}"
         exchange.violations = (
             tuple(each for each in refusal.violations if isinstance(each, Violation)) or exchange.violations
         )
         exchange.extra.extend({**errors.answers[refusal.kind].said(scope), **refusal.headers}.items())
+        rule = self.rules.idempotency
+        if rule and rule.failures and exchange.held and exchange.key:
+            body, media = exchange.answer.decode(), exchange.media
+            idempotency.keep(
+                exchange.world, rule, exchange.call, exchange.key, status=exchange.status, body=body, media=media
+            )
         if exchange.match is not None and refusal.kind != "not_modelled" and not errors.own:
             found = exchange.operation.check_response(exchange.status, exchange.media, exchange.shape)
             if found:
@@ -387,44 +420,6 @@ class Pipeline:
         exchange.status, exchange.media, exchange.reason = status, "application/problem+json", kind
         exchange.shape, exchange.answer = problem, dumps(problem)
 
-    # ── bookkeeping ──────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _record(self, exchange: Exchange, seconds: float, operation: str | None = None) -> None:
-        world, match, secret = exchange.world, exchange.match, self.secret
-        if operation is None:
-            operation = match.operation.id if match else ""
-            world.answered[operation, exchange.status] += 1
-        note = Note(  # by place, for the sake of time
-            world.instant,
-            world.name,
-            exchange.method,
-            f"{exchange.path}?{self._query(exchange)}" if exchange.query else exchange.path,
-            exchange.status,
-            operation,
-            exchange.caller,
-            exchange.reason,
-            seconds,
-            [(pair[0], _HIDDEN) if pair[0] in secret else pair for pair in exchange.headers],
-            exchange.body,
-            exchange.media,
-            exchange.extra,
-            exchange.answer,
-            tuple([_plain(each) for each in exchange.violations]) if exchange.violations else (),
-        )
-        world.journal.note(note)
-        if world.watched:
-            world.news.add(JOURNAL)
-
-    def _query(self, exchange: Exchange) -> str:
-        """The query as it was sent, but for credentials."""
-        query = exchange.query.decode("latin-1")
-        if not self.secret_query:
-            return query
-        pairs = [(pair, pair.partition("=")[0]) for pair in query.split("&")]
-        return "&".join(
-            f"{name}={REDACTED}" if unquote_plus(name) in self.secret_query else pair for pair, name in pairs
-        )
-
     def _binding(self, exchange: Exchange) -> Binding:
         return self.rules.bindings[exchange.operation.id]
 
@@ -446,14 +441,6 @@ def _proofs(rules: Rules) -> frozenset[bytes]:
     return frozenset(scheme.key.encode() for scheme in found)
 
 
-def _written(body: Json, media: str) -> bytes:
-    if isinstance(body, bytes):
-        return body
-    if isinstance(body, str) and not media.partition(";")[0].endswith(("/json", "+json")):
-        return body.encode()
-    return dumps(body)
-
-
 def _all_told(violations: tuple[Violation, ...]) -> str:
     return "; ".join(_told(each) for each in violations[:5])
 
@@ -461,14 +448,3 @@ def _all_told(violations: tuple[Violation, ...]) -> str:
 def _told(violation: Violation) -> str:
     place = violation.pointer or ("the body" if violation.where == "body" else violation.where)
     return f"{place}: {violation.message}"
-
-
-def _plain(violation: Violation) -> Json:
-    return {
-        "where": violation.where,
-        "pointer": violation.pointer,
-        "keyword": violation.keyword,
-        "message": violation.message,
-        "expected": violation.expected,
-        "actual": violation.actual,
-    }

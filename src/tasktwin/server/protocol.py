@@ -1,4 +1,4 @@
-"""HTTP as uvicorn speaks it, with two things more: whoever answers may cut the connection, and streams see it go."""
+"""HTTP as uvicorn speaks it, with three things more: answers may be cut, streams see who leaves, and no head is endless."""
 
 import asyncio
 from typing import Any, cast
@@ -10,6 +10,17 @@ from tasktwin.server.stream import CUT
 MOST_QUEUED = 8
 """So many requests may wait on one connection behind a stream."""
 
+MOST_HEAD = 262_144
+"""Bytes that may come without a head being complete or a body going on; until then they are only collected."""
+
+_TOO_LARGE = (
+    b'{"type":"urn:tasktwin:misuse","title":"misuse","status":431,"detail":"the head of the request does not end"}'
+)
+_REFUSED = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/problem+json\r\nconnection: close\r\n"
+    b"content-length: %d\r\n\r\n%b" % (len(_TOO_LARGE), _TOO_LARGE)
+)
+
 
 class Protocol(HttpToolsProtocol):
     """Offers ``tasktwin.cut`` in the scope's ``extensions``: ``cut(flush)`` ends the connection in the middle.
@@ -19,9 +30,25 @@ class Protocol(HttpToolsProtocol):
     """
 
     _running: RequestResponseCycle | None = None
+    _collected = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless what comes is no request and never will be."""
+        self._collected += len(data)
+        super().data_received(data)
+        if self._collected > MOST_HEAD:
+            if self.cycle is None or self.cycle.response_complete:
+                self.transport.write(_REFUSED)
+            self.transport.close()
+
+    def on_body(self, body: bytes) -> None:
+        """The request goes on."""
+        self._collected = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """Put it there before anybody answers."""
+        self._collected = 0
         self.scope["extensions"] = cast("dict[str, dict[object, object]]", {CUT: self._cut})
         super().on_headers_complete()
         running = self._running

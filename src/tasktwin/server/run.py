@@ -9,14 +9,18 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 import uvicorn
 
-from tasktwin.errors import MisuseError
+from tasktwin.errors import MisuseError, printable
 from tasktwin.server.application import Application
 from tasktwin.server.exchange import Exchange
 from tasktwin.server.protocol import Protocol
 from tasktwin.wire import dumps
+
+if TYPE_CHECKING:
+    from tasktwin.server.reload import Reloader
 
 GRACE = 3
 """Seconds that open requests have when the twin is told to stop."""
@@ -44,6 +48,8 @@ def is_loopback(host: str) -> bool:
 
 def bind(place: Place) -> tuple[socket.socket, str]:
     """A listening socket and the base URL that reaches it. Raises ``MisuseError`` when that cannot be."""
+    if not place.host:
+        raise MisuseError("there is no address to listen on: give one with --host, such as 127.0.0.1")
     family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -60,7 +66,12 @@ def bind(place: Place) -> tuple[socket.socket, str]:
     return listener, f"http://{host}:{port}"
 
 
-def run(application: Application, listener: socket.socket, log: Callable[[Exchange], None] | None) -> None:
+def run(
+    application: Application,
+    listener: socket.socket,
+    log: Callable[[Exchange], None] | None,
+    reloader: "Reloader | None" = None,
+) -> None:
     """Serve until told to stop. Raises ``KeyboardInterrupt`` when that was Ctrl-C."""
     if log:
         application.listen(log)
@@ -74,7 +85,7 @@ def run(application: Application, listener: socket.socket, log: Callable[[Exchan
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE,
     )
-    server = _Server(config)
+    server = _Server(config, reloader)
     gc.freeze()  # what was loaded stays: no collection need look at it again, which nearly halves the longest pause
     try:
         with contextlib.suppress(asyncio.CancelledError):
@@ -84,26 +95,39 @@ def run(application: Application, listener: socket.socket, log: Callable[[Exchan
 
 
 class _Server(uvicorn.Server):
-    """Lets the streams end first: uvicorn would wait for them."""
+    """Lets the streams end first: uvicorn would wait for them. Meanwhile the data is watched, if somebody is to."""
+
+    def __init__(self, config: uvicorn.Config, reloader: "Reloader | None") -> None:
+        super().__init__(config)
+        self.reloader = reloader
+        self.watching: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin."""
+        await super().startup(sockets)
+        if self.reloader:
+            self.watching = asyncio.create_task(self.reloader.run())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop."""
         application = self.config.app
         assert isinstance(application, Application)
         application.close()
+        if self.watching:
+            self.watching.cancel()
         await super().shutdown(sockets)
 
 
 def text_line(exchange: Exchange) -> None:
     """``200 POST /api/v1/tasks/ createTask human:… state`` on standard error, coloured on a terminal."""
+    operation = exchange.match.operation.id if exchange.match else "-"
+    world = f" [{exchange.world.name}]" if exchange.world.name != "default" else ""
+    lines = [f"{exchange.method:<6} {exchange.path} {operation}{world} {exchange.reason}"]
+    lines += [f"    {each.where} {each.pointer}: {each.message}" for each in exchange.violations[:3]]
     status = str(exchange.status)
     if _coloured():
         status = f"\x1b[{COLOURS.get(exchange.status // 100, '0')}m{status}\x1b[0m"
-    operation = exchange.match.operation.id if exchange.match else "-"
-    world = f" [{exchange.world.name}]" if exchange.world.name != "default" else ""
-    lines = [f"{status} {exchange.method:<6} {exchange.path} {operation}{world} {exchange.reason}"]
-    lines += [f"    {each.where} {each.pointer}: {each.message}" for each in exchange.violations[:3]]
-    sys.stderr.write("\n".join(lines) + "\n")
+    sys.stderr.write(f"{status} " + "\n".join(map(printable, lines)) + "\n")
 
 
 def json_line(exchange: Exchange) -> None:

@@ -240,6 +240,25 @@ class Link:
             raise ConnectionAbortedError("this server can only cut a connection by an error")
         self._cut(flush)
 
+    async def end(self, watcher: "asyncio.Task[None]", patience: float, *, flush: bool) -> None:
+        """Cut the connection, at last without what the client does not take in, and wait until it is gone.
+
+        ``watcher`` is the task that watches it.
+        """
+        await self.cut(flush=flush)
+        _, open_still = await asyncio.wait((watcher,), timeout=patience)
+        if open_still:
+            await self.cut(flush=False)
+            await asyncio.wait((watcher,), timeout=patience)
+
+    async def sever(self, patience: float) -> None:
+        """Cut a connection that nobody watches yet; what was sent still arrives."""
+        watcher = asyncio.create_task(self.watch(lambda: None))
+        try:
+            await self.end(watcher, patience, flush=True)
+        finally:
+            watcher.cancel()
+
     async def watch(self, on_gone: Callable[[], None]) -> None:
         """Wait until the client is gone."""
         while (await self._receive())["type"] != "http.disconnect":
@@ -289,20 +308,12 @@ class Reader:
         try:
             why = await self._send_all()
             if why in (SLOW, BEHIND, BROKEN, BY_FAULT):
-                await self._cut(watcher, flush=why != SLOW)
+                await self.link.end(watcher, self.hub.patience, flush=why != SLOW)
             return why
         finally:
             self._disarm()
             self.link.close()
             watcher.cancel()
-
-    async def _cut(self, watcher: "asyncio.Task[None]", *, flush: bool) -> None:
-        """Cut the connection, at last without what the client does not take in."""
-        await self.link.cut(flush=flush)
-        _, open_still = await asyncio.wait((watcher,), timeout=self.hub.patience)
-        if open_still:
-            await self.link.cut(flush=False)
-            await asyncio.wait((watcher,), timeout=self.hub.patience)
 
     async def _send_all(self) -> str:
         feed, trouble, body = self.feed, self.trouble, self.trouble.begin()

@@ -1,22 +1,25 @@
 """ASGI, and nothing else: reading a request within bounds, choosing its world, sending the answer."""
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from tasktwin.behaviour.world import World
 from tasktwin.behaviour.worlds import DEFAULT, TooManyWorldsError, Worlds
 from tasktwin.errors import MisuseError
 from tasktwin.server.asgi import App, Receive, Scope, Send
+from tasktwin.server.cors import Cors
 from tasktwin.server.exchange import Exchange
 from tasktwin.server.pipeline import Pipeline
-from tasktwin.server.stream import Hub, Link
-from tasktwin.server.trouble import Trouble
+from tasktwin.server.spoil import disturbed
+from tasktwin.server.stream import BY_FAULT, Hub, Link
 from tasktwin.wire import dumps
 
 CONTROL = "/_tasktwin"
 BY_PATH = "/_tasktwin/worlds/"
 HEADER = b"tasktwin-world"
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_TELLING = frozenset({HEADER, b"content-length", b"transfer-encoding"})
+_TELLING = frozenset({HEADER, b"content-length", b"transfer-encoding", b"origin"})
 HEADER_LIMIT = 65_536
 """Bytes of all header names and values together; more are refused, so that the journal stays small."""
 
@@ -27,10 +30,17 @@ class ProviderApp:
     """One provider over HTTP: its own API at ``prefix``, in the world that the request names.
 
     ``control`` answers what is under ``/_tasktwin``; ``listeners`` are told of each exchange once it is answered.
+    ``cors`` says which pages may read the API's answers.
     """
 
-    def __init__(
-        self, pipeline: Pipeline, worlds: Worlds, control: App, prefix: str = "", hub: Hub | None = None
+    def __init__(  # noqa: PLR0913, PLR0917 - all that one provider's application is made of
+        self,
+        pipeline: Pipeline,
+        worlds: Worlds,
+        control: App,
+        prefix: str = "",
+        hub: Hub | None = None,
+        cors: Cors | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.hub = hub or Hub()
@@ -38,22 +48,25 @@ class ProviderApp:
         self.worlds = worlds
         self.control = control
         self.prefix = prefix
+        self.cors = cors or Cors(frozenset())
         self.listeners: list[Listener] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path = raw_path(scope).removeprefix(self.prefix) or "/"
         headers = scope["headers"]
-        size, named, bodied = _weighed(headers)
+        size, named, bodied, origin = _weighed(headers)
+        name, path, is_control = _by_path(path) if path.startswith(CONTROL) else (None, path, False)
+        if origin is not None and not is_control:
+            send = self.cors.sharing(origin, send)
+            if await is_preflight(self.cors, scope, origin, send):
+                return
         if size > HEADER_LIMIT:
             await send_problem(send, 431, f"the headers are larger than {HEADER_LIMIT} bytes")
             return
-        name = None
-        if path.startswith(CONTROL) and (path == CONTROL or path.startswith(f"{CONTROL}/")):
-            name, path = _by_path(path)
-            if name is None:
-                await self._control(scope, receive, send)
-                return
+        if is_control:
+            await self._control(scope, receive, send)
+            return
         try:
             world = self.worlds.get(named if name is None else name)
         except MisuseError as error:
@@ -62,18 +75,48 @@ class ProviderApp:
         exchange = self._exchange(scope, world, path, by_path=name is not None)
         if (bodied or scope.get("http_version", "2")[:1] != "1") and not await self._read_body(exchange, receive):
             return
-        self.pipeline.answer(exchange)
-        if world.watched:
-            self.hub.spread(world)
-        if exchange.stream and scope.get("http_version") == "1.0":
+        await self._wait_for(exchange)
+        if exchange.stream and exchange.cut != -1 and scope.get("http_version") == "1.0":
             self.pipeline.collect(exchange)
-        elif exchange.stream:
-            await self._stream(exchange, Link(scope, receive, send), send)
+            exchange.stream = None
+        if exchange.stream or exchange.cut is not None:
+            await self._send_at_length(exchange, Link(scope, receive, send), send)
             return
         await send({"type": "http.response.start", "status": exchange.status, "headers": _headers(exchange)})
         await send({"type": "http.response.body", "body": b"" if exchange.method == "HEAD" else exchange.answer})
         for listener in self.listeners:
             listener(exchange)
+
+    async def _send_at_length(self, exchange: Exchange, link: Link, send: Send) -> None:
+        """Answer with a stream, or with less than a whole answer."""
+        if exchange.stream and exchange.cut != -1:
+            await self._stream(exchange, link, send)
+        else:
+            await self._break_off(exchange, link, send)
+
+    async def _break_off(self, exchange: Exchange, link: Link, send: Send) -> None:
+        """Answer as far as a fault lets it, and cut the connection."""
+        assert exchange.cut is not None
+        if exchange.cut >= 0:
+            body = b"" if exchange.method == "HEAD" else exchange.answer[: exchange.cut]
+            await send({"type": "http.response.start", "status": exchange.status, "headers": _headers(exchange)})
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+        for listener in self.listeners:
+            listener(exchange)
+        if exchange.stream:
+            self._closed(exchange, BY_FAULT, 0.0)
+        await link.sever(self.hub.patience)
+
+    async def _wait_for(self, exchange: Exchange) -> None:
+        """Let the pipeline answer, and wait where it says so; then readers look again."""
+        while pause := self.pipeline.answer(exchange):
+            try:
+                await asyncio.sleep(pause)
+            except asyncio.CancelledError:
+                self.pipeline.abandon(exchange)
+                raise
+        if exchange.world.watched:
+            self.hub.spread(exchange.world)
 
     async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer for the control plane, which may have moved a clock; then readers look again."""
@@ -92,16 +135,17 @@ class ProviderApp:
         for listener in self.listeners:
             listener(exchange)
 
-        def closed(why: str, seconds: float) -> None:
-            self.pipeline.close(exchange, why, seconds)
-            for listener in self.listeners:
-                listener(exchange)
-
         if exchange.method == "HEAD":
             await link.send(b"", self.hub.patience, more=False)
-            closed("only its head was asked for", 0.0)
+            self._closed(exchange, "only its head was asked for", 0.0)
             return
-        await self.hub.serve(exchange.stream, Trouble(exchange.disturbance), link, closed)
+        await self.hub.serve(exchange.stream, disturbed(exchange), link, partial(self._closed, exchange))
+
+    def _closed(self, exchange: Exchange, why: str, seconds: float) -> None:
+        """Write down that a stream is over, and tell whoever listens."""
+        self.pipeline.close(exchange, why, seconds)
+        for listener in self.listeners:
+            listener(exchange)
 
     def _exchange(self, scope: Scope, world: World, path: str, *, by_path: bool) -> Exchange:
         exchange = Exchange(world, scope["method"], path, scope["query_string"], scope["headers"])
@@ -158,26 +202,44 @@ def raw_path(scope: Scope) -> str:
     return raw.decode("latin-1")
 
 
-def _by_path(path: str) -> tuple[str | None, str]:
-    """World and remaining path of ``/_tasktwin/worlds/NAME/api/…``; no world when it is the control plane's."""
+def _by_path(path: str) -> tuple[str | None, str, bool]:
+    """World and remaining path of ``/_tasktwin/worlds/NAME/api/…``; else whether it is the control plane's."""
     if path.startswith(BY_PATH):
         name, slash, rest = path[len(BY_PATH) :].partition("/")
         if slash and (rest == "api" or rest.startswith("api/")):
-            return name, rest.removeprefix("api") or "/"
-    return None, path
+            return name, rest.removeprefix("api") or "/", False
+    return None, path, path == CONTROL or path.startswith(f"{CONTROL}/")
 
 
-def _weighed(headers: list[tuple[bytes, bytes]]) -> tuple[int, str, bool]:
-    """The bytes of all headers, the world that they name (of several the first), and whether HTTP/1 lets a body follow."""
-    size, world, bodied = 0, None, False
+def _weighed(headers: list[tuple[bytes, bytes]]) -> tuple[int, str, bool, bytes | None]:
+    """The bytes of all headers; the world and the origin that they name (of several the first); may a body follow."""
+    size, world, bodied, origin = 0, None, False, None
     for name, value in headers:
         size += len(name) + len(value)
         if name in _TELLING:
-            if name != HEADER:
+            if name == HEADER:
+                world = value.decode("latin-1") if world is None else world
+            elif name == b"origin":
+                origin = value if origin is None else origin
+            else:
                 bodied = True
-            elif world is None:
-                world = value.decode("latin-1")
-    return size, DEFAULT if world is None else world, bodied
+    return size, DEFAULT if world is None else world, bodied, origin
+
+
+async def is_preflight(cors: Cors, scope: Scope, origin: bytes, send: Send) -> bool:
+    """Whether a browser only asked if a page may send a request; then it is answered. ``send`` is ``cors``'s own."""
+    if scope["method"] != "OPTIONS" or not cors:
+        return False
+    try:
+        told = cors.preflight(origin, scope["headers"])
+    except MisuseError as error:
+        await send_problem(send, 403, str(error))
+        return True
+    if told is None:
+        return False
+    await send({"type": "http.response.start", "status": 204, "headers": told})
+    await send({"type": "http.response.body", "body": b""})
+    return True
 
 
 async def send_problem(send: Send, status: int, detail: str, title: str = "misuse") -> None:

@@ -1,9 +1,9 @@
 """A stream's frames on their way to the wire, disturbed as a fault orders it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from tasktwin.behaviour.fault import AT_AN_EVENT, StreamFault
+from tasktwin.behaviour.deed import AT_AN_EVENT, StreamFault
 from tasktwin.server.frame import LF, Told, encode
 
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}".encode()
@@ -16,29 +16,38 @@ class Trouble:
     """What one connection meets. Events are counted from 1, without heartbeats and comments.
 
     ``newline`` ends lines. Once ``cut``, the connection is to be cut after the bytes given so far; once ``stalled``,
-    nothing more is sent, and it stays open.
+    nothing more is sent, and it stays open. ``spoil`` is done to each event; after ``most`` bytes comes a cut.
     """
 
-    __slots__ = ("_bom", "_count", "_held", "_retry", "_strike", "cut", "newline", "stalled")
+    __slots__ = ("_bom", "_count", "_held", "_left", "_retry", "_spoil", "_strike", "cut", "newline", "stalled")
 
-    def __init__(self, do: StreamFault | None) -> None:
+    def __init__(
+        self, do: StreamFault | None, spoil: Callable[[Told], Told] | None = None, most: int | None = None
+    ) -> None:
         kind = do.kind if do else ""
         self._strike = do if kind in AT_AN_EVENT else None
         self._retry = do.retry if do and kind == "retry" else None
         self._bom = BOM if kind == "bom" else b""
         self._count = 0
         self._held = b""
+        self._spoil = spoil
+        self._left = most
         self.newline = NEWLINES.get(kind, LF)
         self.cut = self.stalled = False
 
     def begin(self) -> bytes:
         """What stands at the start of the stream: a BOM, a retry line, or nothing."""
         if self._retry is not None:
-            return encode(Told(retry=self._retry))
-        return self._bom
+            return self._within(encode(Told(retry=self._retry)))
+        return self._within(self._bom)
 
     def pass_on(self, frames: Sequence[Told]) -> bytes:
         """The bytes to send for these frames."""
+        if self._spoil:
+            frames = [self._spoil(each) for each in frames]
+        return self._within(self._written(frames))
+
+    def _written(self, frames: Sequence[Told]) -> bytes:
         if self._strike:
             return b"".join([self._disturb(each, self._strike) for each in frames])
         if self._retry is not None:
@@ -49,6 +58,15 @@ class Trouble:
         """The bytes to send before the stream closes: an event that was to be overtaken, but that nothing followed."""
         held, self._held = self._held, b""
         return b"" if self.cut or self.stalled else held
+
+    def _within(self, raw: bytes) -> bytes:
+        """As much of it as may still be sent."""
+        if self._left is None:
+            return raw
+        kept = raw[: self._left]
+        self._left -= len(kept)
+        self.cut = self.cut or not self._left
+        return kept
 
     def _disturb(self, told: Told, do: StreamFault) -> bytes:
         if self.cut or self.stalled:

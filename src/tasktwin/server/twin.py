@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self, get_args
 from urllib.parse import urlencode, urlsplit
 
+from tasktwin.behaviour.rules import LimitMode
 from tasktwin.behaviour.world import Fired, World
 from tasktwin.behaviour.worlds import Plan, Worlds
 from tasktwin.errors import MisuseError
@@ -34,7 +35,7 @@ class Twin:
     """One API in one world, for a ``with`` statement or for as long as you hold it. Safe to share between threads.
 
     ``provider`` is a ``Provider``, a bundled name or a folder; ``now`` an ISO 8601 time; ``clock`` is ``real``,
-    ``frozen`` or ``xN``. Raises ``DataError`` or ``MisuseError`` like ``load`` and the control plane.
+    ``frozen`` or ``xN``; ``limits`` ``on`` lets rate limits refuse. Raises ``DataError`` or ``MisuseError`` like ``load`` and the control plane.
     """
 
     def __init__(  # noqa: PLR0913 - the options of a world
@@ -46,17 +47,22 @@ class Twin:
         now: str | None = None,
         clock: str = "real",
         responses: Responses = "strict",
+        limits: LimitMode = "count",
     ) -> None:
         self.provider = load(provider) if isinstance(provider, str) else provider
         self._lock = RLock()
         self._pipeline = Pipeline(self.provider.rules, responses)
         if responses not in get_args(Responses):
             raise MisuseError(f"responses are {' or '.join(get_args(Responses))}, not {responses!r}")
+        if limits not in get_args(LimitMode):
+            raise MisuseError(f"limits are {' or '.join(get_args(LimitMode))}, not {limits!r}")
         try:
             instant = parse_instant(now) if now else None
         except ValueError as error:
             raise MisuseError(f"now: {error}") from None
-        self.world: World = Worlds(self.provider.rules, self.provider.seeds, Plan(seeds, seed, instant, clock)).get()
+        self.world: World = Worlds(
+            self.provider.rules, self.provider.seeds, Plan(seeds, seed, instant, clock, limits=limits)
+        ).get()
 
     def __enter__(self) -> Self:
         """The twin itself."""
@@ -85,7 +91,8 @@ class Twin:
     ) -> Answer:
         """Send a request. ``as_`` is a demo principal, whose headers are added. Raises ``MisuseError`` if unknown.
 
-        A stream is read to the present end of its log.
+        A stream is read to the present end of its log. Raises ``ConnectionAbortedError`` where a fault cuts the
+        connection.
         """
         path, given = _split(url)
         query = "&".join(filter(None, (given, urlencode(params or {}, doseq=True))))
@@ -97,9 +104,12 @@ class Twin:
             exchange = Exchange(self.world, method.upper(), path, query.encode(), raw, content)
             exchange.too_large = len(content) > self.provider.rules.limit
             exchange.wishes["stream"] = "bounded"
-            self._pipeline.answer(exchange)
+            while self._pipeline.answer(exchange):
+                pass  # in process nobody waits
             if exchange.stream:
                 self._pipeline.collect(exchange)
+        if exchange.cut is not None:
+            raise ConnectionAbortedError(exchange.reason)
         answered = {
             "content-type": exchange.media,
             "tasktwin-reason": exchange.reason,

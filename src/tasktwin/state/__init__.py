@@ -2,7 +2,7 @@
 
 from tasktwin.state.clock import EARLIEST, LATEST, Clock, elapsed, format_instant, parse_instant
 from tasktwin.state.ids import Chance, make_hex, make_token, make_uuid
-from tasktwin.state.journal import REDACTED, Entry, Journal, redact
+from tasktwin.state.journal import REDACTED, Entry, Journal, Ledger, redact
 from tasktwin.state.memory import MemoryStore
 from tasktwin.state.store import Event, Query, Row, Snapshot, Store, Timer
 
@@ -15,6 +15,7 @@ __all__ = [
     "Entry",
     "Event",
     "Journal",
+    "Ledger",
     "MemoryStore",
     "Query",
     "Row",

@@ -1,7 +1,7 @@
 """What was asked of the twin and what it answered: a bounded ring, newest last."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import islice
 from typing import NamedTuple
@@ -15,6 +15,9 @@ BODY_LIMIT = 64 * 1024
 CLOSED = "stream closed: "
 """How the reason of an entry begins that is no exchange, but the end of a stream that one opened."""
 
+WEIGHT = 1_024
+"""Bytes that an entry is taken to weigh besides its bodies."""
+
 _MARKER_ROOM = 64
 
 REDACTED = "[redacted]"
@@ -26,7 +29,7 @@ class Entry(NamedTuple):
 
     ``instant`` is the world's time, ``seconds`` the real duration. ``path`` has the query. ``operation`` is "" when
     none matched, ``principal`` "" when nobody signed in. ``reason`` is the answer's ``Tasktwin-Reason``.
-    ``number`` counts from 1 and is given by the journal.
+    ``number`` counts from 1 and is given by the journal. ``trouble`` is what a fault did, as it was ordered.
     """
 
     instant: int
@@ -44,6 +47,7 @@ class Entry(NamedTuple):
     response_headers: tuple[tuple[str, str], ...] = ()
     response_body: bytes = b""
     violations: tuple[Json, ...] = ()
+    trouble: Json = None
 
 
 class Note(NamedTuple):
@@ -68,6 +72,7 @@ class Note(NamedTuple):
     extra: Sequence[tuple[str, str]]
     response_body: bytes
     violations: tuple[Json, ...]
+    trouble: Json = None
 
     def entry(self, number: int) -> Entry:
         """The entry that this is, under its number."""
@@ -89,18 +94,36 @@ class Note(NamedTuple):
             response_headers=(("content-type", self.media), *self.extra),
             response_body=self.response_body,
             violations=self.violations,
+            trouble=self.trouble,
         )
+
+
+class Ledger:
+    """What several journals weigh together. Beyond ``limit`` bytes ``relieve`` is called, which should clear some."""
+
+    __slots__ = ("limit", "relieve", "size")
+
+    def __init__(self, limit: int, relieve: Callable[[], None]) -> None:
+        self.limit = limit
+        self.relieve = relieve
+        self.size = 0
+
+    def add(self, size: int) -> None:
+        """So many bytes more, or less."""
+        self.size += size
+        if self.size > self.limit:
+            self.relieve()
 
 
 class Journal:
     """The last ``limit`` entries. ``dropped`` counts those that gave way to newer ones since the last ``clear``.
 
-    ``era`` changes when the numbers begin anew.
+    ``era`` changes when the numbers begin anew. ``size`` is what the entries weigh, which a ``ledger`` is told.
     """
 
-    __slots__ = ("_entries", "_noted", "_number", "dropped", "era", "limit")
+    __slots__ = ("_entries", "_noted", "_number", "dropped", "era", "ledger", "limit", "size")
 
-    def __init__(self, limit: int = 1000) -> None:
+    def __init__(self, limit: int = 1000, ledger: Ledger | None = None) -> None:
         """Begin empty; a limit of 0 keeps nothing. Raises ``MisuseError`` for a negative limit."""
         if limit < 0:
             raise MisuseError("a journal's limit is not negative")
@@ -108,6 +131,8 @@ class Journal:
         self._entries: deque[Entry | Note] = deque(maxlen=limit)
         self._noted = False
         self._number = 0
+        self.ledger = ledger
+        self.size = 0
         self.era = 0
         self.dropped = 0
 
@@ -141,6 +166,7 @@ class Journal:
         response_headers: tuple[tuple[str, str], ...] = (),
         response_body: bytes = b"",
         violations: tuple[Json, ...] = (),
+        trouble: Json = None,
     ) -> Entry:
         """Write down an exchange; the entry, as kept, comes back. The arguments are ``Entry``'s fields."""
         entry = Entry(
@@ -159,6 +185,7 @@ class Journal:
             response_headers=response_headers,
             response_body=_clip(response_body),
             violations=violations,
+            trouble=trouble,
         )
         return self._keep(entry)
 
@@ -168,9 +195,7 @@ class Journal:
             note = note._replace(request_body=_clip(note.request_body), response_body=_clip(note.response_body))
         self._number += 1
         self._noted = True
-        if len(self._entries) == self.limit:
-            self.dropped += 1
-        self._entries.append(note)
+        self._append(note)
 
     def add(self, entry: Entry) -> Entry:
         """Write down an exchange made elsewhere, under this journal's next number."""
@@ -210,6 +235,7 @@ class Journal:
         """Forget all entries. Numbers go on, so that a reader who resumes misses nothing and sees nothing twice."""
         self._entries.clear()
         self.dropped = 0
+        self._weigh(-self.size)
 
     def reset(self) -> None:
         """Forget all entries and number from 1 again."""
@@ -219,10 +245,29 @@ class Journal:
 
     def _keep(self, entry: Entry) -> Entry:
         self._number = entry.number
-        if len(self._entries) == self.limit:
-            self.dropped += 1
-        self._entries.append(entry)
+        self._append(entry)
         return entry
+
+    def forget(self) -> None:
+        """Make room: all entries go, and count as dropped."""
+        lost = self.dropped + len(self._entries)
+        self.clear()
+        self.dropped = lost
+
+    def _append(self, entry: "Entry | Note") -> None:
+        entries, size = self._entries, 0
+        if len(entries) == self.limit:
+            self.dropped += 1
+            if not entries:
+                return
+            size = -_weight(entries[0])
+        entries.append(entry)
+        self._weigh(size + _weight(entry))
+
+    def _weigh(self, size: int) -> None:
+        self.size += size
+        if self.ledger:
+            self.ledger.add(size)
 
     def _decoded(self) -> Iterator[Entry]:
         """All entries. What was only noted becomes an entry for good; the numbers in the ring have no gaps."""
@@ -243,6 +288,10 @@ class Journal:
             and (statuses is None or entry.status in statuses)
             and (operation is None or fnmatchcase(entry.operation, operation))
         )
+
+
+def _weight(entry: Entry | Note) -> int:
+    return WEIGHT + len(entry.request_body) + len(entry.response_body)
 
 
 def redact(headers: Iterable[tuple[str, str]], secret: frozenset[str]) -> tuple[tuple[str, str], ...]:

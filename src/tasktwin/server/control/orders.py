@@ -3,6 +3,8 @@
 from starlette.responses import Response
 
 from tasktwin.behaviour.fault import parse_faults
+from tasktwin.behaviour.limit import leave, standings
+from tasktwin.errors import MisuseError
 from tasktwin.server.control.call import Call, Handler, answer
 
 
@@ -23,4 +25,28 @@ def clear_faults(call: Call) -> Response:
     return Response(status_code=204)
 
 
-ROUTES: dict[str, Handler] = {"getFaults": get_faults, "putFaults": put_faults, "clearFaults": clear_faults}
+def get_limits(call: Call) -> Response:
+    """Whether limits refuse, and where each caller stands."""
+    return answer(200, standings(call.world))
+
+
+def put_limits(call: Call) -> Response:
+    """Set whether limits refuse, or leave so many requests, or both. Nothing is set when either is wrong."""
+    wish, former = call.read.body, call.world.limits
+    call.world.limits = wish.get("mode", former)
+    try:
+        if "leave" in wish:
+            leave(call.world, wish["leave"], wish.get("limit", ""), wish.get("principal", "*"))
+    except MisuseError:
+        call.world.limits = former
+        raise
+    return answer(200, standings(call.world))
+
+
+ROUTES: dict[str, Handler] = {
+    "getFaults": get_faults,
+    "putFaults": put_faults,
+    "clearFaults": clear_faults,
+    "getLimits": get_limits,
+    "putLimits": put_limits,
+}

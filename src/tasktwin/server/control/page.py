@@ -11,7 +11,8 @@ from tasktwin.contract import Operation
 from tasktwin.server.transport import CONTROL
 
 STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2.5rem auto;padding:0 1rem;color-scheme:light dark}
+:root{color-scheme:light dark}
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2.5rem auto;padding:0 1rem}
 h1 small{font-size:.5em;font-weight:400;opacity:.65}
 section{border:1px solid #8886;border-radius:8px;padding:.25rem 1.25rem 1rem;margin:1.25rem 0}
 pre,code{font:13px/1.5 ui-monospace,monospace;background:#8882;border-radius:4px;padding:.1em .4em}
@@ -82,7 +83,7 @@ def page(apis: Sequence[Rules], bases: Sequence[str]) -> str:
 def _section(rules: Rules, base: str) -> str:
     url = escape(base)
     drawn = [(f"lifecycle: {name}", f"lifecycles/{name}.svg") for name in rules.lifecycles]
-    seen = [(name, name) for name in ("state", "clock", "journal", "coverage", "worlds")]
+    seen = [(name, name) for name in ("state", "clock", "journal", "coverage", "clients", "worlds")]
     links = " · ".join(
         f'<a href="{url}{CONTROL}/{escape(route)}">{escape(name)}</a>'
         for name, route in (*drawn, *seen, ("control plane", "openapi.json"))

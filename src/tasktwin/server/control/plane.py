@@ -14,9 +14,10 @@ from tasktwin.behaviour.worlds import DEFAULT, TooManyWorldsError, Worlds
 from tasktwin.contract import Match, NoMethod, Reading
 from tasktwin.errors import MisuseError, Refusal
 from tasktwin.server.asgi import Receive, Scope, Send
-from tasktwin.server.control import orders, rows, seen, time, worlds
+from tasktwin.server.control import orders, rows, seen, time, tokens, worlds
 from tasktwin.server.control.call import Call, Handler, ProblemError, problem
 from tasktwin.server.control.contract import control_contract
+from tasktwin.server.control.guard import check_sender
 from tasktwin.server.pipeline import Pipeline
 from tasktwin.server.stream import Hub
 from tasktwin.server.transport import CONTROL, raw_path
@@ -33,7 +34,14 @@ LISTS = frozenset({"type", "maxItems"})
 """What a schema can find wrong with a body as a whole that could be read and ought to be a list."""
 
 
-HANDLERS: dict[str, Handler] = {**worlds.ROUTES, **rows.ROUTES, **time.ROUTES, **seen.ROUTES, **orders.ROUTES}
+HANDLERS: dict[str, Handler] = {
+    **worlds.ROUTES,
+    **rows.ROUTES,
+    **time.ROUTES,
+    **seen.ROUTES,
+    **orders.ROUTES,
+    **tokens.ROUTES,
+}
 """What answers each operation of the contract."""
 
 
@@ -71,6 +79,8 @@ class Control:
 
     async def _answer(self, request: Request) -> Response:
         path, name = self._place(request)
+        if path != f"{CONTROL}/health":  # whoever waits for it may call it anything, and it tells nothing
+            check_sender(request.scope, has_token=bool(self.token))
         found = control_contract().match(request.method, path)
         if isinstance(found, NoMethod):
             allowed = ", ".join(found.allowed)
@@ -116,6 +126,8 @@ def _explain(operation: str, reading: Reading) -> None:
     """Say of an order of faults which entry is wrong and what was probably meant; a schema cannot."""
     if operation == "putFaults" and all(each.pointer or each.keyword in LISTS for each in reading.violations):
         parse_faults(reading.body)
+    if operation == "createWorld" and any(each.pointer.startswith("/faults") for each in reading.violations):
+        parse_faults(reading.body["faults"], pointer="/faults")
 
 
 def _unreadable(reading: Reading) -> ProblemError:

@@ -2,8 +2,8 @@
 
 from starlette.responses import Response
 
+from tasktwin.behaviour.amount import canonical
 from tasktwin.behaviour.rules import Collection
-from tasktwin.behaviour.world import canonical
 from tasktwin.errors import Refusal
 from tasktwin.server.control.call import Call, Handler, ProblemError, answer
 from tasktwin.state import Query, Row

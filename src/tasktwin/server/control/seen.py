@@ -1,4 +1,4 @@
-"""Routes about what was seen: the journal, the lifecycles, the coverage."""
+"""Routes about what was seen: the journal, the lifecycles, the coverage, how clients coped."""
 
 from io import StringIO
 from typing import Any
@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from tasktwin.contract import Reading
 from tasktwin.server.control.call import Call, Handler, ProblemError, answer
+from tasktwin.server.control.clients import get_clients
 from tasktwin.server.control.coverage import coverage, lifecycles, rows_by_state
 from tasktwin.server.control.har import as_har, as_json
 from tasktwin.server.control.journal_feed import FeedResponse, JournalFeed
@@ -27,6 +28,8 @@ def clear_journal(call: Call) -> Response:
 
 def stream_journal(call: Call) -> Response:
     """The same, live."""
+    if call.hub.full:
+        raise ProblemError(503, "no further stream can be opened: close some")
     wanted = {key: call.read.query.get(key) for key in ("operation", "status")}
     _ = call.world.journal.entries(**wanted, limit=0)  # what is no status is refused before anything is sent
     seen = call.read.header.get("last-event-id", call.read.query.get("since"))
@@ -77,4 +80,5 @@ ROUTES: dict[str, Handler] = {
     "listLifecycles": list_lifecycles,
     "drawLifecycle": draw_lifecycle,
     "getCoverage": get_coverage,
+    "getClients": get_clients,
 }

@@ -22,8 +22,7 @@ def set_clock(call: Call) -> Response:
         clock.set(read_instant(wish["now"]))
     if "advance" in wish:
         clock.advance(round(wish["advance"] * 1_000_000))
-    call.world.clock = clock
-    fired = call.world.settle(clock.now())
+    fired = call.world.turn(clock)
     return answer(200, {**_time(call), "fired": [_fired(each) for each in fired]})
 
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 from starlette.responses import HTMLResponse, Response
 
 from tasktwin import __version__
+from tasktwin.behaviour.fault import parse_faults
 from tasktwin.behaviour.world import Saved, World
-from tasktwin.behaviour.worlds import MOST_SNAPSHOTS, NAME, Plan
+from tasktwin.behaviour.worlds import MOST_KEPT, MOST_SNAPSHOTS, NAME, Plan
 from tasktwin.server.control.call import Call, Handler, ProblemError, answer, free_name, read_instant
 from tasktwin.server.control.contract import control_document
 from tasktwin.server.control.page import page
@@ -43,9 +44,12 @@ def create_world(call: Call) -> Response:
     if call.worlds.find(name):
         raise ProblemError(409, f"the world {name!r} exists already")
     plan, origin = _origin(call, wish["from"]) if "from" in wish else (call.worlds.plan, None)
-    given = {key: wish[key] for key in ("seeds", "seed", "mode") if key in wish}
+    given = {key: wish[key] for key in ("seeds", "seed", "mode", "limits") if key in wish}
     if "now" in wish:
         given["now"] = read_instant(wish["now"])
+    if "faults" in wish:
+        rules = call.rules
+        given["faults"] = parse_faults(wish["faults"], rules.contract.operations, rules.streams, "/faults")
     return answer(201, _told(call, call.worlds.create(name, replace(plan, **given), origin)))
 
 
@@ -57,7 +61,8 @@ def _origin(call: Call, name: str) -> tuple[Plan, Saved]:
     if saved is None or world is None:
         raise ProblemError(404, f"there is no world and no snapshot {name!r}")
     began = world.beginning
-    return replace(call.worlds.plan, seeds=began.seeds, seed=began.seed, mode=world.clock.mode, now=None), saved
+    mode, limits = world.clock.mode, world.limits
+    return replace(call.worlds.plan, seeds=began.seeds, seed=began.seed, mode=mode, limits=limits, now=None), saved
 
 
 def get_world(call: Call) -> Response:
@@ -95,6 +100,7 @@ def _told(call: Call, world: World) -> Json:
         "seed": world.beginning.seed,
         "now": format_instant(world.clock.now(), "microseconds"),
         "mode": world.clock.mode,
+        "limits": world.limits,
     }
 
 
@@ -114,6 +120,8 @@ def take_snapshot(call: Call) -> Response:
     assert NAME.fullmatch(name)
     if name not in call.world.snapshots and len(call.world.snapshots) >= MOST_SNAPSHOTS:
         raise ProblemError(409, f"a world keeps at most {MOST_SNAPSHOTS} snapshots")
+    if sum(len(each.snapshots) for each in call.worlds) >= MOST_KEPT:
+        raise ProblemError(503, f"all worlds together keep at most {MOST_KEPT} snapshots: delete worlds")
     saved = call.world.snapshots[name] = call.world.save()
     return answer(201, {"name": name, "now": format_instant(saved.now, "microseconds")})
 
