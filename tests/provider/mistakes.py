@@ -184,6 +184,7 @@ STREAM = [
     behaviour("heartbeat-without-every", "{every: 20s, event: ping", "{event: ping", "/operations/watchJob/stream/heartbeat", "the key 'every' is missing"),
     behaviour("heartbeat-of-zero", "{every: 20s, event", "{every: 0s, event", "/operations/watchJob/stream/heartbeat/every", "'0s'", "90s, 10m, 72h"),
     behaviour("wait-without-span", "      retry: 2s", "      wait: {event: end}", "/operations/watchJob/stream/wait", "the key 'for' is missing"),
+    behaviour("row-id-told-in-the-stream", "      retry: 2s", "      id: row\n      bad_id: {event: error, data: no}", "/operations/watchJob/stream/bad_id", "must be refused when it is none", "Name a kind of refusal", at="bad_id"),
     behaviour("lasts-for-nothing", "      retry: 2s", "      lasts: {for: 0s, comment: over}", "/operations/watchJob/stream/lasts/for", "'0s'"),
     behaviour("root-of-topic", '"job:{$row#/id}"', '"job:{$rwo#/id}"', "/operations/watchJob/stream/topic", "'$rwo#/id' names nothing known", "Did you mean $row?"),
     behaviour("collection-of-topic", '"job:{$row#/id}"', '"jobs:{$row#/id}"', "/operations/watchJob/stream/topic", "nothing is ever told in the topic 'jobs:{$row#/id}'", "Did you mean 'job'?"),

@@ -3,12 +3,11 @@
 
 import contextlib
 from collections.abc import Iterator
-from itertools import count
 
 import httpx2
 import pytest
-from tests.server.front import ADA, ALICE, BOB, OTTO, World, serving
-from tests.uumit.streams import NOW, Stream, Told, advance, streaming
+from tests.server.front import ADA, ALICE, BOB, OTTO, World
+from tests.uumit.streams import Stream, Told, advance, streaming
 
 from tasktwin.wire import Json
 
@@ -25,23 +24,6 @@ STEP = 0.3
 
 WHOLE = 2.1
 """Seconds of all seven."""
-
-_NUMBERS = count(1)
-
-
-@pytest.fixture(scope="module")
-def origin() -> Iterator[str]:
-    """A served market whose time stands still."""
-    with serving("uumit", "--quiet", "--clock", "frozen", "--now", NOW) as (url, _process):
-        yield url
-
-
-@pytest.fixture
-def world(origin: str) -> Iterator[World]:
-    """A market that no other test has seen."""
-    found = World(origin, f"draft-{next(_NUMBERS)}")
-    yield found
-    found.close()
 
 
 @contextlib.contextmanager

@@ -2,13 +2,12 @@
 
 import contextlib
 from collections.abc import Iterator
-from itertools import count
 
 import httpx2
 import pytest
-from tests.server.front import ADA, ALICE, OTTO, World, serving
+from tests.server.front import ADA, ALICE, OTTO, World
 from tests.uumit.calls import UNKNOWN, seeded
-from tests.uumit.streams import NOW, Stream, Told, advance, streaming
+from tests.uumit.streams import Stream, Told, advance, streaming
 
 from tasktwin.wire import Json
 
@@ -18,23 +17,6 @@ PENDING = seeded(4, 1)
 
 WINDOW = 30
 NOT_FOUND, PARAMS = -32001, -32602
-
-_NUMBERS = count(1)
-
-
-@pytest.fixture(scope="module")
-def origin() -> Iterator[str]:
-    """A served market whose time stands still."""
-    with serving("uumit", "--quiet", "--clock", "frozen", "--now", NOW) as (url, _process):
-        yield url
-
-
-@pytest.fixture
-def world(origin: str) -> Iterator[World]:
-    """A market that no other test has seen."""
-    found = World(origin, f"subscribe-{next(_NUMBERS)}")
-    yield found
-    found.close()
 
 
 def request(key: Json = "sub-001", method: str = "tasks/sendSubscribe", order: str = PENDING) -> Json:

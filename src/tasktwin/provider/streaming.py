@@ -18,6 +18,9 @@ class StreamBuilder(PolicyBuilder):
     def _stream(self, operation: Operation, spec: Data, at: str) -> StreamRule:
         self._streams_events(operation, at)
         lines = spec.get("events", [{}])
+        if spec.get("id") == "row" and not isinstance(spec.get("bad_id", ""), str):
+            hint = "Name a kind of refusal: what is told in a stream comes after the row was made."
+            raise DataError(Problem("an id of the form row must be refused when it is none", f"{at}/bad_id", hint=hint))
         return StreamRule(
             topic=self._template(f"{at}/topic", spec["topic"]),
             events=tuple(self._telling(each, f"{at}/events/{n}") for n, each in enumerate(lines)),
