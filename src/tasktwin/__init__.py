@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tasktwin import errors
+    from tasktwin.exchange import Twin
     from tasktwin.provider import Provider, load
-    from tasktwin.server import Twin, create_app
+    from tasktwin.server import create_app
 
 __version__ = "0.1.0"
 __all__ = ["Provider", "Twin", "__version__", "create_app", "errors", "load"]
 
 _HOMES = {
     "Provider": "tasktwin.provider",
-    "Twin": "tasktwin.server",
+    "Twin": "tasktwin.exchange",
     "create_app": "tasktwin.server",
     "load": "tasktwin.provider",
 }

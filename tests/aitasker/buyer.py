@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import pytest
 
-from tasktwin.server.twin import Answer, Twin
+from tasktwin.exchange.twin import Answer, Twin
 from tasktwin.wire import Json
 
 TASKS, DRAFTS = "/api/v1/tasks", "/api/v1/tasks/draft"

@@ -2,8 +2,8 @@
 
 import pytest
 
+from tasktwin.exchange.twin import Twin
 from tasktwin.provider import Provider, load
-from tasktwin.server.twin import Twin
 
 
 @pytest.fixture(scope="session")

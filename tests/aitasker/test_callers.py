@@ -3,7 +3,7 @@
 import pytest
 from tests.aitasker.buyer import CALLS, DRAFTS, MIN, SEEDED, TASKS, UNKNOWN, fault, patch, rows
 
-from tasktwin.server.twin import Twin
+from tasktwin.exchange.twin import Twin
 from tasktwin.wire import Json
 
 # ── whose tasks ─────────────────────────────────────────────────────────────────────────────────────────────────────────

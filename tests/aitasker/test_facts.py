@@ -7,7 +7,7 @@
 import pytest
 from tests.aitasker.buyer import DRAFTS, KEYS, MIN, SEEDED, STATES, TASKS, UUID, create, fault, patch, post, rows, task
 
-from tasktwin.server.twin import Twin
+from tasktwin.exchange.twin import Twin
 from tasktwin.wire import Json
 
 # ── limits ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

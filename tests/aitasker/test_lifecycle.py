@@ -3,7 +3,7 @@
 import pytest
 from tests.aitasker.buyer import BID, HIDDEN_BID, LOSER, OTHER_BID, SEEDED, STATES, UNKNOWN, create, gallery, post, task
 
-from tasktwin.server.twin import Twin
+from tasktwin.exchange.twin import Twin
 
 # ── lifecycle ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

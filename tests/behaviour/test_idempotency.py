@@ -9,7 +9,7 @@ from tasktwin import Twin
 from tasktwin.behaviour.idempotency import find_key
 from tasktwin.behaviour.lifecycle import Provenance
 from tasktwin.behaviour.rules import Idempotency
-from tasktwin.server.twin import Answer
+from tasktwin.exchange.twin import Answer
 from tasktwin.wire import Json
 
 RULE = Idempotency("idempotency-key", frozenset({"POST"}), {"createJob": "key"}, 1, Provenance("stated", "D"))

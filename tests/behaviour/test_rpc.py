@@ -6,7 +6,7 @@ import pytest
 from tests.provider.small import edited, write
 
 from tasktwin import Twin
-from tasktwin.server.twin import Answer
+from tasktwin.exchange.twin import Answer
 from tasktwin.wire import Json, dumps
 
 PARSE, REQUEST, METHOD, PARAMS, INTERNAL = -32700, -32600, -32601, -32602, -32603

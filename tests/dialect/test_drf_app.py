@@ -15,7 +15,7 @@ from typing import NamedTuple
 import httpx2
 import pytest
 
-from tasktwin.server.twin import Answer, Twin
+from tasktwin.exchange.twin import Answer, Twin
 from tasktwin.wire import Json
 
 COUNT = 300

@@ -15,8 +15,8 @@ from tests.contract.documents import asking, contract, taking
 from tasktwin.behaviour.rules import Asked, Finding
 from tasktwin.contract import Operation
 from tasktwin.dialect.fastapi import Fields, read
+from tasktwin.exchange.twin import Answer, Twin
 from tasktwin.provider import Provider, load
-from tasktwin.server.twin import Answer, Twin
 from tasktwin.wire import Json
 
 CAPTURED = json.loads(Path(__file__).with_name("fastapi_pairs.json").read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ import pytest
 from tasktwin import Twin, load
 from tasktwin.behaviour.signed import sign
 from tasktwin.contract import Operation
-from tasktwin.server.twin import Answer
+from tasktwin.exchange.twin import Answer
 from tasktwin.state import Query
 from tasktwin.wire import Json
 

@@ -5,8 +5,8 @@ from functools import cache
 
 import pytest
 
+from tasktwin.exchange.twin import Answer, Twin
 from tasktwin.provider import Provider, load
-from tasktwin.server.twin import Answer, Twin
 from tasktwin.wire import Json
 
 NOW = "2026-05-12T09:30:00Z"

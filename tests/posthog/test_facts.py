@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tasktwin.server.twin import Answer, Twin
+from tasktwin.exchange.twin import Answer, Twin
 from tasktwin.wire import Json
 
 TASKS = "/api/projects/@current/tasks/"

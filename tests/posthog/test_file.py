@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.posthog.conftest import Ask
 
-from tasktwin.server.twin import Answer, Twin
+from tasktwin.exchange.twin import Answer, Twin
 from tasktwin.wire import Json
 
 TASK = "10000000-0000-4000-8000-{:012d}/".format

@@ -6,7 +6,7 @@ from shutil import copytree
 import pytest
 from tests.posthog.conftest import NOW, TASKS, Ask, provider
 
-from tasktwin.server.twin import Twin
+from tasktwin.exchange.twin import Twin
 from tasktwin.state import Query
 from tasktwin.wire import Json, loads
 

@@ -3,7 +3,7 @@
 import pytest
 from tests.posthog.conftest import Ask
 
-from tasktwin.server.twin import Twin
+from tasktwin.exchange.twin import Twin
 from tasktwin.state import Query
 
 TASK = "10000000-0000-4000-8000-{:012d}/".format

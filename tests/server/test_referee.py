@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tasktwin.exchange.twin import Twin
 from tasktwin.provider import Provider, load
 from tasktwin.server.control.clients import page
 from tasktwin.server.referee import report
 from tasktwin.server.referee.report import MOST_CLIENTS
-from tasktwin.server.twin import Twin
 from tasktwin.wire import Json, dumps
 
 NOW = "2026-05-12T09:30:00Z"

@@ -13,11 +13,11 @@ from tasktwin import create_app
 from tasktwin.behaviour.stream import Subscription
 from tasktwin.behaviour.telling import Told
 from tasktwin.behaviour.worlds import Plan
+from tasktwin.exchange.trouble import Trouble
 from tasktwin.server.application import Application
 from tasktwin.server.asgi import Scope
 from tasktwin.server.control.journal_feed import JournalFeed
 from tasktwin.server.stream import Hub, Link
-from tasktwin.server.trouble import Trouble
 from tasktwin.wire import Json, loads
 
 JOB = "/jobs/j2/events"

@@ -3,7 +3,7 @@
 from typing import Any, TypeAlias
 
 from tasktwin import Twin
-from tasktwin.server.twin import Answer
+from tasktwin.exchange.twin import Answer
 from tasktwin.state import Query
 
 Data: TypeAlias = dict[str, Any]

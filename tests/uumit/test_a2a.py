@@ -6,7 +6,7 @@ import pytest
 from tests.uumit.calls import TRANSACTIONS, UNKNOWN, Data, buy, data, get, post, seeded, status_of
 
 from tasktwin import Twin
-from tasktwin.server.twin import Answer
+from tasktwin.exchange.twin import Answer
 
 PARAMS, NOT_FOUND, NOT_CANCELABLE = -32602, -32001, -32002
 SEND = {"jsonrpc": "2.0", "id": "req-001", "method": "tasks/send", "params": {"capability_id": "cap_ocr_invoice_v1"}}

@@ -29,7 +29,7 @@ from tests.uumit.market import (
 
 from tasktwin import Provider, Twin, load
 from tasktwin.errors import Refusal
-from tasktwin.server.twin import Answer
+from tasktwin.exchange.twin import Answer
 
 TASKS = "/api/v1/tasks"
 TRANSACTIONS = "/api/v1/transactions"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasktwin.server import Twin
+from tasktwin.exchange import Twin
 from tasktwin.wire import Json
 
 PRICES = {

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from tasktwin import __version__
 from tasktwin.behaviour.worlds import Plan, Worlds
 from tasktwin.errors import MisuseError
+from tasktwin.exchange.pipeline import Pipeline, Responses
 from tasktwin.provider import Provider, load
 from tasktwin.server.asgi import App, Receive, Scope, Send
 from tasktwin.server.control.call import ProblemError, answer, problem
@@ -19,7 +20,6 @@ from tasktwin.server.control.guard import check_sender
 from tasktwin.server.control.page import page
 from tasktwin.server.control.plane import Control
 from tasktwin.server.cors import Cors
-from tasktwin.server.pipeline import Pipeline, Responses
 from tasktwin.server.stream import PATIENCE, Hub
 from tasktwin.server.transport import CONTROL, Listener, ProviderApp, is_preflight, raw_path
 

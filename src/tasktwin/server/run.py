@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from tasktwin.errors import MisuseError, printable
+from tasktwin.exchange.exchange import Exchange
 from tasktwin.server.application import Application
-from tasktwin.server.exchange import Exchange
 from tasktwin.server.protocol import Protocol
 from tasktwin.wire import dumps
 

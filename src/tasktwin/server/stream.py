@@ -12,8 +12,8 @@ from typing import Protocol
 from tasktwin.behaviour.stream import BEHIND, BROKEN, DEFECT, MOST, RESET
 from tasktwin.behaviour.telling import Told
 from tasktwin.behaviour.world import World
+from tasktwin.exchange.trouble import Trouble
 from tasktwin.server.asgi import Receive, Scope, Send
-from tasktwin.server.trouble import Trouble
 from tasktwin.state import elapsed
 
 MOST_STREAMS = 10_000

@@ -7,11 +7,11 @@ from functools import partial
 from tasktwin.behaviour.world import World
 from tasktwin.behaviour.worlds import DEFAULT, TooManyWorldsError, Worlds
 from tasktwin.errors import MisuseError
+from tasktwin.exchange.exchange import Exchange
+from tasktwin.exchange.pipeline import Pipeline
+from tasktwin.exchange.spoil import disturbed
 from tasktwin.server.asgi import App, Receive, Scope, Send
 from tasktwin.server.cors import Cors
-from tasktwin.server.exchange import Exchange
-from tasktwin.server.pipeline import Pipeline
-from tasktwin.server.spoil import disturbed
 from tasktwin.server.stream import BY_FAULT, Hub, Link
 from tasktwin.wire import dumps
 

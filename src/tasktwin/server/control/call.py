@@ -10,7 +10,7 @@ from tasktwin.behaviour.rules import Rules
 from tasktwin.behaviour.world import World
 from tasktwin.behaviour.worlds import Worlds
 from tasktwin.contract import Reading
-from tasktwin.server.pipeline import Pipeline
+from tasktwin.exchange.pipeline import Pipeline
 from tasktwin.server.stream import Hub
 from tasktwin.state import parse_instant
 from tasktwin.wire import Json, dumps

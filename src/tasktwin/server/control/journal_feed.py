@@ -9,10 +9,10 @@ from tasktwin.behaviour.stream import BOUNDED, MOST, RESET
 from tasktwin.behaviour.telling import Told
 from tasktwin.behaviour.verb import EVENT_STREAM, UNBUFFERED
 from tasktwin.behaviour.world import JOURNAL, World
+from tasktwin.exchange.trouble import Trouble
 from tasktwin.server.asgi import Receive, Scope, Send
 from tasktwin.server.control.har import as_json
 from tasktwin.server.stream import Hub, Link
-from tasktwin.server.trouble import Trouble
 from tasktwin.wire import Json
 
 

@@ -13,12 +13,12 @@ from tasktwin.behaviour.fault import parse_faults
 from tasktwin.behaviour.worlds import DEFAULT, TooManyWorldsError, Worlds
 from tasktwin.contract import Match, NoMethod, Reading
 from tasktwin.errors import MisuseError, Refusal
+from tasktwin.exchange.pipeline import Pipeline
 from tasktwin.server.asgi import Receive, Scope, Send
 from tasktwin.server.control import orders, rows, seen, time, tokens, worlds
 from tasktwin.server.control.call import Call, Handler, ProblemError, problem
 from tasktwin.server.control.contract import control_contract
 from tasktwin.server.control.guard import check_sender
-from tasktwin.server.pipeline import Pipeline
 from tasktwin.server.stream import Hub
 from tasktwin.server.transport import CONTROL, raw_path
 

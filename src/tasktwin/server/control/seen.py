@@ -6,12 +6,12 @@ from typing import Any
 from starlette.responses import Response
 
 from tasktwin.contract import Reading
+from tasktwin.exchange.preference import preferences
 from tasktwin.server.control.call import Call, Handler, ProblemError, answer
 from tasktwin.server.control.clients import get_clients
 from tasktwin.server.control.coverage import coverage, lifecycles, rows_by_state
 from tasktwin.server.control.har import as_har, as_json
 from tasktwin.server.control.journal_feed import FeedResponse, JournalFeed
-from tasktwin.server.preference import preferences
 
 
 def get_journal(call: Call) -> Response:

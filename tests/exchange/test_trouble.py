@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasktwin.behaviour.deed import AT_AN_EVENT, StreamFault, StreamKind
-from tasktwin.server.frame import Told, encode
-from tasktwin.server.trouble import Trouble
+from tasktwin.exchange.frame import Told, encode
+from tasktwin.exchange.trouble import Trouble
 
 quiet = settings(derandomize=True, deadline=None, database=None)
 

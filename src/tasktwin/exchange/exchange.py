@@ -13,7 +13,7 @@ from tasktwin.behaviour.verb import Call, Outcome
 from tasktwin.behaviour.world import World
 from tasktwin.contract import Match, Operation, Reading, Violation
 from tasktwin.errors import Refusal
-from tasktwin.server.preference import preferences
+from tasktwin.exchange.preference import preferences
 from tasktwin.state import Row
 from tasktwin.wire import Json, dumps, loads
 

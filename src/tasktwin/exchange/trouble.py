@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tasktwin.behaviour.deed import AT_AN_EVENT, StreamFault
-from tasktwin.server.frame import LF, Told, encode
+from tasktwin.exchange.frame import LF, Told, encode
 
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}".encode()
 """One may stand before a stream; a reader drops it (WHATWG HTML §9.2.6)."""

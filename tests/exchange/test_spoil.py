@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tasktwin.behaviour.telling import Told
 from tasktwin.contract import Violation
-from tasktwin.server.spoil import (
+from tasktwin.exchange.spoil import (
     MOST_TRIED,
     UNKNOWN,
     UnspoiltError,

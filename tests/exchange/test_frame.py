@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasktwin.behaviour.telling import Told
-from tasktwin.server.frame import encode
+from tasktwin.exchange.frame import encode
 from tasktwin.wire import Json
 
 quiet = settings(derandomize=True, deadline=None, database=None)

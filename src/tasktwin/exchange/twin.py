@@ -11,9 +11,9 @@ from tasktwin.behaviour.rules import LimitMode
 from tasktwin.behaviour.world import Fired, World
 from tasktwin.behaviour.worlds import Plan, Worlds
 from tasktwin.errors import MisuseError
+from tasktwin.exchange.exchange import Exchange
+from tasktwin.exchange.pipeline import Pipeline, Responses
 from tasktwin.provider import Provider, load
-from tasktwin.server.exchange import Exchange
-from tasktwin.server.pipeline import Pipeline, Responses
 from tasktwin.state import Journal, Row, parse_instant
 from tasktwin.wire import Json, dumps, loads
 

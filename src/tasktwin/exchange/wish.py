@@ -19,8 +19,8 @@ from tasktwin.contract.media import Medium
 from tasktwin.contract.response import Response
 from tasktwin.contract.sample import NoSampleError, sample
 from tasktwin.errors import TasktwinError
-from tasktwin.server.exchange import Exchange
-from tasktwin.server.frame import encode
+from tasktwin.exchange.exchange import Exchange
+from tasktwin.exchange.frame import encode
 from tasktwin.wire import Json, dumps, loads
 
 LONGEST: Final = 60.0

@@ -21,11 +21,11 @@ from tasktwin.behaviour.verb import admit
 from tasktwin.behaviour.world import Shown
 from tasktwin.contract import Match, NoMethod, NoPath, Operation, Reading, Violation, content_type
 from tasktwin.errors import Refusal
-from tasktwin.server.exchange import Exchange, written
-from tasktwin.server.ordered import answer_with, strike
-from tasktwin.server.recorder import Recorder, plain
-from tasktwin.server.spoil import disturbed, spoil
-from tasktwin.server.wish import WishError, grant
+from tasktwin.exchange.exchange import Exchange, written
+from tasktwin.exchange.ordered import answer_with, strike
+from tasktwin.exchange.recorder import Recorder, plain
+from tasktwin.exchange.spoil import disturbed, spoil
+from tasktwin.exchange.wish import WishError, grant
 from tasktwin.state import elapsed
 from tasktwin.state.journal import CLOSED
 from tasktwin.wire import Json, dumps

@@ -5,7 +5,7 @@ from urllib.parse import unquote_plus
 from tasktwin.behaviour.rules import Rules
 from tasktwin.behaviour.world import JOURNAL
 from tasktwin.contract import Violation
-from tasktwin.server.exchange import Exchange
+from tasktwin.exchange.exchange import Exchange
 from tasktwin.state import REDACTED
 from tasktwin.state.journal import Note
 from tasktwin.wire import Json

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tasktwin.server.preference import MOST, preferences
+from tasktwin.exchange.preference import MOST, preferences
 
 quiet = settings(derandomize=True, deadline=None, database=None)
 

@@ -9,8 +9,8 @@ from tasktwin.behaviour.deed import CorruptFault, Corruption, DropFault, Truncat
 from tasktwin.behaviour.telling import Told
 from tasktwin.contract import Violation
 from tasktwin.errors import TasktwinError
-from tasktwin.server.exchange import Exchange
-from tasktwin.server.trouble import Trouble
+from tasktwin.exchange.exchange import Exchange
+from tasktwin.exchange.trouble import Trouble
 from tasktwin.wire import Json, dumps, loads
 
 UNKNOWN = {"tasktwin_unknown": "pass over what you do not know"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.server.front import ADA, ADAS_TASK, ALICE, ALICES_TASK, TASK, TASKS, serving
 
 from tasktwin import Twin, errors, load
-from tasktwin.server.twin import Answer
+from tasktwin.exchange.twin import Answer
 from tasktwin.state import Query
 from tasktwin.wire import Json, dumps
 

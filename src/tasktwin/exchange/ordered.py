@@ -2,7 +2,7 @@
 
 from tasktwin.behaviour.deed import DelayFault, DropFault, StatusFault
 from tasktwin.behaviour.verb import EVENT_STREAM
-from tasktwin.server.exchange import Exchange, written
+from tasktwin.exchange.exchange import Exchange, written
 
 
 def strike(exchange: Exchange) -> None:

@@ -1,0 +1,1 @@
+"""A real deployment, judged. Never imports the server."""
