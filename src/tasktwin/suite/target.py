@@ -1,0 +1,238 @@
+"""The deployment. Every request to it goes through here: credentials, budget, rate, ``Retry-After``, what is recorded."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from time import sleep
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tasktwin.errors import MisuseError, TasktwinError
+from tasktwin.state import Clock, elapsed
+from tasktwin.suite.budget import Budget, SpentError
+from tasktwin.suite.traffic import Reply, Request, Sent
+
+if TYPE_CHECKING:
+    import httpx2
+
+MOST_BODY = 4_194_304
+"""Bytes that are read of an answer; of a longer one the rest is not taken."""
+
+MOST_KEPT = 20_000
+"""So many exchanges are remembered for the reports."""
+
+PATIENCE = 10.0
+"""Seconds within which a whole answer must be there."""
+
+TRIES = 4
+"""So often a request is sent that is answered with 429 or 503 and a ``Retry-After``."""
+
+LONGEST_WAIT = 30.0
+"""Seconds that a ``Retry-After`` may ask for; one that asks for more is obeyed by giving up."""
+
+STORM = 3
+"""So many requests in a row that stay refused for their number end the run."""
+
+LOST = 5
+"""So many requests in a row without an answer mean that the target is gone."""
+
+
+class UnreachableError(TasktwinError):
+    """The target cannot be reached, or can no longer."""
+
+
+@dataclass(slots=True)
+class Callers:
+    """The headers of each principal. ``secret``: they come from the user, and stand in no output.
+
+    ``written`` is how a header's value is written where a person reads it: a shell variable in place of a secret.
+    """
+
+    headers: Mapping[str, Mapping[str, str]]
+    secret: bool = False
+    written: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def shown(self, name: str) -> Mapping[str, str]:
+        """The headers of a principal as they may be printed."""
+        return (self.written if self.secret else self.headers).get(name, {})
+
+    def redact(self, text: str) -> str:
+        """A text without any of the secrets."""
+        if not self.secret:
+            return text
+        for headers in self.headers.values():
+            for value in headers.values():
+                for part in {value, value.rpartition(" ")[2]}:
+                    if len(part) >= 6:
+                        text = text.replace(part, "[redacted]")
+        return text
+
+
+class Target:
+    """A deployment under ``url``. Safe to use from several threads.
+
+    ``may_write`` says whether an operation that writes may be sent; others raise ``MisuseError``: whoever plans a
+    request asks first. ``observers`` are told of each exchange.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        callers: Callers,
+        budget: Budget,
+        may_send: Callable[[Request], bool] = lambda _request: True,
+        patience: float = PATIENCE,
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise MisuseError(f"{url!r} is no URL of a deployment: it begins with http:// or https://")
+        self.url = url.rstrip("/")
+        self.callers = callers
+        self.budget = budget
+        self.may_send = may_send
+        self.patience = patience
+        self.phase = ""
+        self.observers: list[Callable[[Sent], None]] = []
+        self.traffic: deque[Sent] = deque(maxlen=MOST_KEPT)
+        self.sent = 0
+        self.stopped = threading.Event()
+        self._lost = self._storm = 0
+        self._lock = threading.Lock()
+        self._clock = Clock()
+        self._shift = 0
+        self._client = self._open()
+
+    def _open(self) -> "httpx2.Client":
+        import httpx2  # noqa: PLC0415 - heavy
+
+        limits = httpx2.Limits(max_connections=64, max_keepalive_connections=16)
+        timeout = httpx2.Timeout(self.patience, connect=min(5.0, self.patience))
+        return httpx2.Client(timeout=timeout, limits=limits, follow_redirects=False, trust_env=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def now(self) -> int:
+        """The target's time (µs), as far as it is known: its ``Date``, and what time was made to pass."""
+        return self._clock.now() + self._shift
+
+    def shift(self, microseconds: int) -> None:
+        """The target's clock is known to be ahead of ours by so much more."""
+        self._shift += microseconds
+
+    def send(self, request: Request, patience: float | None = None) -> Reply:
+        """Send a request and wait for its whole answer.
+
+        Raises ``SpentError`` when the budget is spent, ``UnreachableError`` when the target is gone, ``MisuseError``
+        for a request that is not allowed.
+        """
+        if not self.may_send(request):
+            raise MisuseError(f"{request.operation or request.method} writes, and was not allowed")
+        for attempt in range(TRIES):
+            self.budget.take()
+            reply = self._once(request, patience or self.patience)
+            self._record(request, reply)
+            wait = _wait(reply)
+            if wait is None:
+                self._storm = 0
+                return reply
+            if wait > min(LONGEST_WAIT, self.budget.left) or attempt == TRIES - 1:
+                break
+            self.stopped.wait(wait) if self.stopped else sleep(wait)
+        self._storm += 1
+        if self._storm >= STORM:
+            raise SpentError(f"the target keeps refusing with {reply.status} and asks to wait {_wait(reply):g} s")
+        return reply
+
+    @contextmanager
+    def open(self, request: Request, patience: float | None = None) -> Iterator["httpx2.Response"]:
+        """An answer that is read piece by piece: a stream. Raises like ``send``."""
+        if not self.may_send(request):
+            raise MisuseError(f"{request.operation or request.method} writes, and was not allowed")
+        import httpx2  # noqa: PLC0415 - heavy
+
+        self.budget.take()
+        timeout = httpx2.Timeout(patience or self.patience)
+        with self._client.stream(
+            request.method, self.url + request.path, headers=self.wired(request), content=request.body, timeout=timeout
+        ) as response:
+            yield response
+
+    def wired(self, request: Request) -> dict[str, str]:
+        """The headers as they are sent, credentials included."""
+        own = self.callers.headers.get(request.as_, {}) if request.as_ else {}
+        return {"accept": "*/*", "accept-encoding": "gzip", "user-agent": "tasktwin", **request.headers, **own}
+
+    def record(self, request: Request, reply: Reply) -> None:
+        """Remember an exchange that was not sent by ``send``."""
+        self._record(request, reply)
+
+    def _once(self, request: Request, patience: float) -> Reply:
+        import httpx2  # noqa: PLC0415 - heavy
+
+        began = elapsed()
+        try:
+            with self._client.stream(
+                request.method, self.url + request.path, headers=self.wired(request), content=request.body
+            ) as response:
+                body, problem = _read(response, began + patience)
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                self._lost = 0
+                return Reply(response.status_code, headers, body, elapsed() - began, self.now(), bool(problem), problem)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            raise self._gone(error) from error
+        except httpx2.HTTPError as error:
+            return self._unanswered(error, began)
+        except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
+            raise MisuseError(f"{request.method} {request.path[:200]!r} cannot be sent: {error}") from error
+
+    def _gone(self, error: Exception) -> UnreachableError:
+        return UnreachableError(f"{self.url} cannot be reached: {error or type(error).__name__}")
+
+    def _unanswered(self, error: Exception, began: float) -> Reply:
+        self._lost += 1
+        if self._lost >= LOST:
+            raise UnreachableError(
+                f"{self.url} gave no answer to {LOST} requests in a row: {type(error).__name__}"
+            ) from error
+        return Reply(0, {}, b"", elapsed() - began, self.now(), cut=True, problem=f"no answer: {type(error).__name__}")
+
+    def _record(self, request: Request, reply: Reply) -> None:
+        with self._lock:
+            self.sent += 1
+            sent = Sent(self.sent, self.phase, request, reply, self.now() - round(reply.seconds * 1_000_000))
+            self.traffic.append(sent)
+        for observe in self.observers:
+            observe(sent)
+
+
+def _read(response: "httpx2.Response", until: float) -> tuple[bytes, str]:
+    """The body, and what kept it from being read whole."""
+    parts: list[bytes] = []
+    size = 0
+    for chunk in response.iter_bytes():
+        parts.append(chunk)
+        size += len(chunk)
+        if size > MOST_BODY:
+            return b"".join(parts)[:MOST_BODY], f"the answer is larger than {MOST_BODY // 1_048_576} MiB"
+        if elapsed() > until:
+            return b"".join(parts), "the answer did not end in time"
+    return b"".join(parts), ""
+
+
+def _wait(reply: Reply) -> float | None:
+    """Seconds that a reply asks to wait before the request is sent again; ``None`` if it does not."""
+    if reply.status not in {429, 503}:
+        return None
+    said = reply.headers.get("retry-after", "").strip()
+    if said.isdigit():
+        return float(said)
+    try:
+        moment = parsedate_to_datetime(said)
+    except ValueError:
+        return 1.0 if reply.status == 429 else None
+    return max(0.0, moment.timestamp() - Clock().now() / 1_000_000)
