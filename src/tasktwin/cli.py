@@ -10,6 +10,7 @@ import click
 
 from tasktwin import __version__
 from tasktwin.errors import DataError, MisuseError, printable
+from tasktwin.suite.command.option import carry_out, judging
 
 if TYPE_CHECKING:
     from tasktwin.provider import Provider
@@ -239,7 +240,9 @@ def list_(provider: str | None, *, as_json: bool) -> None:
 @click.argument("providers", nargs=-1, metavar="[PROVIDER|DIR]...")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
-    "--schema", type=click.Choice(["provider", "seeds"]), help="Print the JSON Schema of one of our files, and stop."
+    "--schema",
+    type=click.Choice(["provider", "scenario", "seeds"]),
+    help="Print the JSON Schema of one of our files, and stop.",
 )
 @click.option("--write-fidelity", is_flag=True, help="Write FIDELITY.md anew into each folder.")
 @telling
@@ -293,3 +296,76 @@ def graph(provider: str, form: str, lifecycle: str | None) -> None:
         raise MisuseError(f"one SVG shows one lifecycle: add --lifecycle {' or --lifecycle '.join(found)}")
     draw = {"mermaid": diagram.mermaid, "dot": diagram.dot, "svg": diagram.svg}[form]
     click.echo("\n".join(draw(each) for each in chosen))
+
+
+@main.command(short_help="Make a working folder for your own API.")
+@click.argument("folder", metavar="DIR")
+@click.option("--openapi", required=True, metavar="FILE", help="The API's OpenAPI 3 document, YAML or JSON.")
+@telling
+def new(folder: str, openapi: str) -> None:
+    """Make a working folder from an OpenAPI document: what its paths tell is written out, and a first row of each kind.
+
+    DIR must not be there yet, or be empty. Nothing is ever overwritten.
+    """
+    from tasktwin.provider.scaffold import make_folder
+
+    click.echo("\n".join(map(printable, make_folder(folder, openapi).told())))
+
+
+@main.command(short_help="Play the scenarios against a deployment.")
+@judging("scenarios")
+@telling
+def verify(**given: Any) -> None:
+    """Play the provider's scenarios against the deployment at URL, and hold every answer against the contract."""
+    sys.exit(carry_out("verify", given))
+
+
+@main.command(short_help="Hunt for bugs in a deployment.")
+@judging("protocol,lifecycle,examples,coverage,stateful,fuzzing")
+@telling
+def fuzz(**given: Any) -> None:
+    """Hunt for bugs in the deployment at URL: broken lifecycles, lost idempotency, leaks, wrong shapes, crashes.
+
+    A deployment that is not on this machine is only read, unless --allow-writes says what may be written.
+    """
+    sys.exit(carry_out("fuzz", given))
+
+
+@main.command(short_help="Stand between a client and a deployment.")
+@click.argument("url", metavar="URL")
+@click.option("--provider", required=True, metavar="PROVIDER|DIR", help="The API that the deployment is said to be.")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on.")
+@click.option(
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(0, 65_535),
+    metavar="N",
+    help="Port; 0 takes any free one.",
+)
+@click.option(
+    "--report",
+    default="",
+    metavar="DIR",
+    help="At the end write junit.xml, report.html, report.json, report.sarif and traffic.har there.",
+)
+@click.option("--json", "as_json", is_flag=True, help="At the end print each finding as a line of JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Tell nothing until the end.")
+@telling
+def proxy(url: str, provider: str, host: str, port: int, report: str, *, as_json: bool, quiet: bool) -> None:
+    """Pass everything on to the deployment at URL and back, unchanged, and hold both ways against the contract.
+
+    What breaks it is told at once on standard error, and summed up when the proxy is stopped (Ctrl-C). That is how it
+    ends: the exit code is 1 if the server or the client broke the contract, 3 if URL was never reached, else 0.
+    """
+    from tasktwin.server.bare import run_bare
+    from tasktwin.server.run import Place, bind
+    from tasktwin.suite.proxy.session import Order, Session, stoppable
+
+    session = Session(Order(url, provider, report, as_json, quiet))
+    listener, own = bind(Place(host, port))
+    click.echo(own)
+    sys.stdout.flush()
+    with stoppable():
+        run_bare(session.open(own), listener)
+    sys.exit(session.close())

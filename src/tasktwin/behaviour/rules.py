@@ -311,7 +311,10 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class ErrorAnswer:
-    """How one kind of refusal looks: a status and the fields that the shape may use."""
+    """How one kind of refusal looks: a status and the fields that the shape may use.
+
+    ``rule`` says where it is known from that this is refused at all, when that is surer than how.
+    """
 
     kind: str
     status: int
@@ -321,6 +324,7 @@ class ErrorAnswer:
     shape: Reader | None = None
     media: str = ""
     headers: Mapping[str, Reader] = field(default_factory=dict)
+    rule: Provenance | None = None
 
     def said(self, scope: Scope) -> dict[str, str]:
         """The headers that go with it."""

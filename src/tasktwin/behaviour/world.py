@@ -352,7 +352,10 @@ class World:
     def new_id(self, collection: Collection) -> Json:
         """The next identifier of a collection: the same seed and sequence give the same identifiers."""
         if collection.make_id == "number":
-            return self.store.number(f"id:{collection.name}")
+            number = self.store.number(f"id:{collection.name}")
+            while self.store.get(collection.name, str(number)) is not None:  # a seeded row has it already
+                number = self.store.number(f"id:{collection.name}")
+            return number
         make = make_hex if collection.make_id == "hex" else make_uuid
         return make(self.beginning.seed, self.store.number("id"))
 

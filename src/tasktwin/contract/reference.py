@@ -153,7 +153,7 @@ class Reference:
         path = self._prefix + operation.path
         return self.raw_request(operation.method, path, path_values, query, headers, body)
 
-    def raw_request(  # noqa: PLR0913, PLR0917 - the parts of a request
+    def raw_request(
         self,
         method: str,
         path: str,
@@ -189,7 +189,7 @@ class Reference:
         return tuple(found[:MOST])
 
 
-def _request(  # noqa: PLR0913, PLR0917 - the parts of a request
+def _request(
     method: str,
     path: str,
     path_values: Mapping[str, str],

@@ -64,7 +64,7 @@ def price_task(step: Step) -> None:
         if None in (row["unit_price"], row["total_quantity"], row["scheduled_start_at"]):
             step.refuse("invalid", "an hourly task needs unit_price, total_quantity and scheduled_start_at")
         _check_start(step)
-        step.set(bounty_amount=str(Decimal(row["unit_price"]) * row["total_quantity"]))
+        step.set(bounty_amount=str(Decimal(row["unit_price"]) * Decimal(str(row["total_quantity"]))))
     elif row["bounty_amount"] is None or Decimal(row["bounty_amount"]) <= 0:
         step.refuse("invalid", "bounty_amount must be above zero")
     if row["billing_model"] == "fixed_deadline" and row["delivery_hours"] is None:
@@ -173,7 +173,7 @@ def price_transaction(step: Step) -> None:
     hourly = capability["pricing_model"] == "per_hour"
     if hourly and row["booked_hours"] is None:
         step.refuse("invalid", "booked_hours is needed for a capability priced per hour")
-    step.set(price_ut=str(Decimal(capability["price_ut"]) * (row["booked_hours"] if hourly else 1)))
+    step.set(price_ut=str(Decimal(capability["price_ut"]) * Decimal(str(row["booked_hours"] if hourly else 1))))
 
 
 @effect("insufficient_balance")

@@ -38,7 +38,7 @@ class Twin:
     ``frozen`` or ``xN``; ``limits`` ``on`` lets rate limits refuse. Raises ``DataError`` or ``MisuseError`` like ``load`` and the control plane.
     """
 
-    def __init__(  # noqa: PLR0913 - the options of a world
+    def __init__(
         self,
         provider: Provider | str,
         *,
@@ -78,7 +78,7 @@ class Twin:
         """What was asked and answered."""
         return self.world.journal
 
-    def request(  # noqa: PLR0913 - the names of httpx's request
+    def request(
         self,
         method: str,
         url: str,

@@ -16,6 +16,7 @@ from tasktwin.provider import fidelity
 from tasktwin.provider.document import told_by_file
 from tasktwin.provider.provenance import Fact, counts, facts
 from tasktwin.provider.provider import Provider, load
+from tasktwin.provider.scenario import check_scenario
 from tasktwin.provider.yaml_file import did_you_mean, located, read_yaml
 from tasktwin.state import Query
 from tasktwin.wire import Json
@@ -238,30 +239,4 @@ def _credential(provider: Provider, headers: Mapping[str, str], scheme: str) -> 
 
 def _scenarios(provider: Provider) -> Iterator[Problem]:
     for path in provider.scenarios:
-        called = f"{path.parent.name}/{path.name}"
-        try:
-            document = read_yaml(path, called)
-        except DataError as error:
-            yield from error.problems
-            continue
-        yield from located(_steps(document, provider), path, called)
-
-
-def _steps(document: Json, provider: Provider) -> Iterator[Problem]:
-    known = provider.rules.contract.operations
-    if not isinstance(document, dict) or not str(document.get("arazzo", "")).startswith("1."):
-        yield Problem("this is no Arazzo 1 document", "/arazzo")
-        return
-    for n, workflow in _mappings(document.get("workflows")):
-        for m, step in _mappings(workflow.get("steps")):
-            operation = str(step.get("operationId", "")).rsplit(".", 1)[-1]
-            if operation and operation not in known:
-                hint = did_you_mean(operation, [*known])
-                yield Problem(
-                    f"there is no operation {operation!r}", f"/workflows/{n}/steps/{m}/operationId", hint=hint
-                )
-
-
-def _mappings(value: Json) -> Iterator[tuple[int, dict[str, Json]]]:
-    """The mappings of a list, with their places; whatever else stands there is an Arazzo validator's business."""
-    return ((n, each) for n, each in enumerate(value if isinstance(value, list) else ()) if isinstance(each, dict))
+        yield from islice(check_scenario(path, provider.rules), MOST_PROBLEMS)

@@ -13,7 +13,7 @@ from tasktwin.errors import DataError, Problem
 from tasktwin.provider.yaml_file import did_you_mean, located, read_yaml
 from tasktwin.wire import Json
 
-SCHEMAS = ("provider", "seeds")
+SCHEMAS = ("provider", "scenario", "seeds")
 WORDS = {
     "object": "a mapping",
     "array": "a list",

@@ -90,6 +90,7 @@ class PolicyBuilder(Resolver):
                     fields=fields,
                     message=message,
                     provenance=source,
+                    rule=parse_provenance(each["rule"]) if "rule" in each else None,
                     shape=shaped,
                     media=each.get("media", ""),
                     headers={

@@ -65,7 +65,7 @@ class Application:
         await self.landing(scope, receive, send)
 
 
-def create_app(  # noqa: PLR0913 - the options of a server
+def create_app(
     *providers: Provider | str,
     plan: Plan | None = None,
     responses: Responses = "strict",
@@ -98,7 +98,7 @@ def create_app(  # noqa: PLR0913 - the options of a server
     return Application(apps, _landing(apps, has_token=bool(control_token)), pages)
 
 
-def _provider_app(  # noqa: PLR0913, PLR0917 - all that one provider's application is made of
+def _provider_app(
     provider: Provider, prefix: str, plan: Plan, responses: Responses, token: str, patience: float, cors: Cors
 ) -> ProviderApp:
     pipeline = Pipeline(provider.rules, responses)

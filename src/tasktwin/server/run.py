@@ -75,6 +75,17 @@ def run(
     """Serve until told to stop. Raises ``KeyboardInterrupt`` when that was Ctrl-C."""
     if log:
         application.listen(log)
+    server = server_of(application, reloader)
+    gc.freeze()  # what was loaded stays: no collection need look at it again, which nearly halves the longest pause
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            server.run(sockets=[listener])
+    finally:
+        listener.close()
+
+
+def server_of(application: Application, reloader: "Reloader | None" = None) -> uvicorn.Server:
+    """What serves the application once it is run with a listening socket."""
     config = uvicorn.Config(
         application,
         http=Protocol,
@@ -85,13 +96,7 @@ def run(
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE,
     )
-    server = _Server(config, reloader)
-    gc.freeze()  # what was loaded stays: no collection need look at it again, which nearly halves the longest pause
-    try:
-        with contextlib.suppress(asyncio.CancelledError):
-            server.run(sockets=[listener])
-    finally:
-        listener.close()
+    return _Server(config, reloader)
 
 
 class _Server(uvicorn.Server):

@@ -33,7 +33,7 @@ class ProviderApp:
     ``cors`` says which pages may read the API's answers.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - all that one provider's application is made of
+    def __init__(
         self,
         pipeline: Pipeline,
         worlds: Worlds,

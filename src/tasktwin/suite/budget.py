@@ -51,8 +51,8 @@ class Budget:
         with self._lock:
             if self.requests is not None and self.spent >= self.requests:
                 raise SpentError(f"the {self.requests} requests that the run may send are sent")
-            self.spent += 1
             pause = self._turn()
+            self.spent += 1
         if pause > 0:
             sleep(pause)
 
@@ -62,9 +62,12 @@ class Budget:
             raise SpentError("the time is over")
 
     def _turn(self) -> float:
+        """Seconds until the next request's turn, which is taken. Raises ``SpentError`` when that comes too late."""
         if not self.rate:
             return 0.0
         now = elapsed()
-        self._next = max(self._next, now)
-        pause, self._next = self._next - now, self._next + 1 / self.rate
+        pause = max(self._next - now, 0.0)
+        if pause > self.left:
+            raise SpentError(f"the time is over: {self.rate:g} requests a second are as many as may be sent")
+        self._next = now + pause + 1 / self.rate
         return pause

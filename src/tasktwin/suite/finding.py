@@ -43,7 +43,7 @@ class Finding:
 
     ``rule`` is a dotted name from a closed list (``lifecycle.refused``, ``contract.response``, …). ``expected`` and
     ``actual`` are short texts for people. ``story`` leads to it, its last line shows it; ``script`` is a piece of bash
-    that does so on the target (credentials as variables). ``pointer`` is where in the answer.
+    that does so on the target (credentials as variables). ``pointer`` is where in the answer, ``seconds`` when it was found.
     """
 
     rule: str
@@ -59,6 +59,7 @@ class Finding:
     pointer: str = ""
     times: int = 1
     severity_override: Severity | None = None
+    seconds: float = 0.0
 
     @property
     def severity(self) -> Severity:
@@ -84,8 +85,15 @@ class Findings:
             self.by_cause[finding.cause] = finding
             return True
         shorter = finding if before.story and finding.story and len(finding.story) < len(before.story) else before
-        self.by_cause[finding.cause] = replace(shorter, times=before.times + 1)
+        self.by_cause[finding.cause] = replace(shorter, times=before.times + 1, seconds=before.seconds)
         return False
+
+    def pending(self, finding: Finding) -> bool:
+        """Whether a finding is worth looking into: not accepted before, which is counted here."""
+        if finding.cause in self.known:
+            self.accepted[finding.cause] = self.accepted.get(finding.cause, 0) + 1
+            return False
+        return True
 
     def has(self, cause: str) -> bool:
         """Whether there is no need to look for this again."""
@@ -118,6 +126,7 @@ def as_json(finding: Finding) -> dict[str, Json]:
         "cause": finding.cause,
         "phase": finding.phase,
         "times": finding.times,
+        "seconds": round(finding.seconds, 1),
         "story": [
             {
                 "as": line.request.as_,

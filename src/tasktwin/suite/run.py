@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from hashlib import blake2b
 from typing import TypeAlias
@@ -16,7 +16,7 @@ from tasktwin.suite.target import Target, UnreachableError
 PHASES = ("protocol", "lifecycle", "examples", "coverage", "stateful", "fuzzing")
 """The phases of ``fuzz``, in their order: what costs least and finds most comes first."""
 
-SHARES = {"protocol": 0.3, "lifecycle": 0.3, "examples": 0.05, "coverage": 0.15, "stateful": 0.1, "fuzzing": 0.1}
+SHARES = {"protocol": 0.3, "lifecycle": 0.35, "examples": 0.05, "coverage": 0.1, "stateful": 0.1, "fuzzing": 0.1}
 """The part of a time budget that a phase may take; what it leaves goes to those behind it."""
 
 
@@ -84,7 +84,7 @@ class Run:
     """What every phase stands on. ``units`` are the pieces of work that were done, by name: the same for the same seed.
 
     ``taken`` counts transitions (lifecycle, name) and ``answered`` answers (operation, status). ``leftovers`` are
-    resources that were made and could not be put away.
+    resources that were made and could not be put away. ``ground`` is what the phases beside the oracle share.
     """
 
     provider: Provider
@@ -99,6 +99,7 @@ class Run:
     answered: Counter[tuple[str, int]] = field(default_factory=Counter)
     leftovers: list[str] = field(default_factory=list)
     cut: str = ""
+    ground: object | None = None
 
     def mine(self, unit: str) -> bool:
         """Whether this piece of work is this shard's. Stable: it depends on its name only."""
@@ -112,6 +113,7 @@ class Run:
 
     def report(self, finding: Finding) -> bool:
         """Write down what is wrong; whether it is new."""
+        finding = replace(finding, seconds=self.target.budget.used)
         if not self.findings.add(finding):
             return False
         self.tell(Found(finding))

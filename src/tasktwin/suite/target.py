@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from time import sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from tasktwin.errors import MisuseError, TasktwinError
@@ -26,6 +25,12 @@ MOST_KEPT = 20_000
 
 PATIENCE = 10.0
 """Seconds within which a whole answer must be there."""
+
+WORLD = "Tasktwin-World"
+"""The header that chooses a world, of a target that offers them."""
+
+WITHOUT = " without "
+WRONG = " with a wrong "
 
 TRIES = 4
 """So often a request is sent that is answered with 429 or 503 and a ``Retry-After``."""
@@ -55,9 +60,13 @@ class Callers:
     secret: bool = False
     written: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
+    def of(self, name: str) -> Mapping[str, str]:
+        """The headers of a principal as they are sent; see ``altered``."""
+        return altered(self.headers, name)
+
     def shown(self, name: str) -> Mapping[str, str]:
         """The headers of a principal as they may be printed."""
-        return (self.written if self.secret else self.headers).get(name, {})
+        return altered(self.written if self.secret else self.headers, name)
 
     def redact(self, text: str) -> str:
         """A text without any of the secrets."""
@@ -69,6 +78,23 @@ class Callers:
                     if len(part) >= 6:
                         text = text.replace(part, "[redacted]")
         return text
+
+
+def altered(headers: Mapping[str, Mapping[str, str]], name: str) -> Mapping[str, str]:
+    """The headers of a principal; of ``NAME without HEADER`` all but that one, of ``NAME with a wrong HEADER`` that spoilt."""
+    who, without, header = name.partition(WITHOUT)
+    if without:
+        return {key: value for key, value in headers.get(who, {}).items() if key != header}
+    who, wrong, header = name.partition(WRONG)
+    own = headers.get(who, {})
+    return {key: f"{value}0" if key == header else value for key, value in own.items()} if wrong else own
+
+
+class TargetClock(Protocol):
+    """What a target offers that lets its time be moved."""
+
+    def pass_time(self, seconds: float) -> str:
+        """Move it forward, and tell ``Target.shift``; "" when it did, else why it cannot."""
 
 
 class Target:
@@ -99,11 +125,13 @@ class Target:
         self.traffic: deque[Sent] = deque(maxlen=MOST_KEPT)
         self.sent = 0
         self.stopped = threading.Event()
+        self.clock: TargetClock | None = None
+        self.world = ""
         self._lost = self._storm = 0
         self._lock = threading.Lock()
         self._clock = Clock()
         self._shift = 0
-        self._client = self._open()
+        self.client = self._open()
 
     def _open(self) -> "httpx2.Client":
         import httpx2  # noqa: PLC0415 - heavy
@@ -114,18 +142,40 @@ class Target:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self.client.close()
 
     def now(self) -> int:
         """The target's time (µs), as far as it is known: its ``Date``, and what time was made to pass."""
         return self._clock.now() + self._shift
 
+    @property
+    def ahead(self) -> int:
+        """Microseconds by which the target's clock is taken to be ahead of ours."""
+        return self._shift
+
     def shift(self, microseconds: int) -> None:
         """The target's clock is known to be ahead of ours by so much more."""
         self._shift += microseconds
 
-    def send(self, request: Request, patience: float | None = None) -> Reply:
-        """Send a request and wait for its whole answer.
+    @property
+    def has_clock(self) -> bool:
+        """Whether the target lets its clock be moved."""
+        return self.clock is not None
+
+    def pass_time(self, seconds: float) -> bool:
+        """Let time pass on the target, by its own clock if it offers one, else really; whether it did.
+
+        What really takes longer than the budget has left, or than ``LONGEST_WAIT``, is not waited for.
+        """
+        if self.clock is not None:
+            return not self.clock.pass_time(seconds)
+        if seconds > min(LONGEST_WAIT, self.budget.left):
+            return False
+        self.stopped.wait(seconds)
+        return True
+
+    def send(self, request: Request, patience: float | None = None, *, obeys: bool = True) -> Reply:
+        """Send a request and wait for its whole answer. Who ``obeys`` sends it again when it was told to wait.
 
         Raises ``SpentError`` when the budget is spent, ``UnreachableError`` when the target is gone, ``MisuseError``
         for a request that is not allowed.
@@ -137,12 +187,12 @@ class Target:
             reply = self._once(request, patience or self.patience)
             self._record(request, reply)
             wait = _wait(reply)
-            if wait is None:
+            if wait is None or not obeys:
                 self._storm = 0
                 return reply
             if wait > min(LONGEST_WAIT, self.budget.left) or attempt == TRIES - 1:
                 break
-            self.stopped.wait(wait) if self.stopped else sleep(wait)
+            self.stopped.wait(wait)
         self._storm += 1
         if self._storm >= STORM:
             raise SpentError(f"the target keeps refusing with {reply.status} and asks to wait {_wait(reply):g} s")
@@ -157,15 +207,16 @@ class Target:
 
         self.budget.take()
         timeout = httpx2.Timeout(patience or self.patience)
-        with self._client.stream(
+        with self.client.stream(
             request.method, self.url + request.path, headers=self.wired(request), content=request.body, timeout=timeout
         ) as response:
             yield response
 
     def wired(self, request: Request) -> dict[str, str]:
         """The headers as they are sent, credentials included."""
-        own = self.callers.headers.get(request.as_, {}) if request.as_ else {}
-        return {"accept": "*/*", "accept-encoding": "gzip", "user-agent": "tasktwin", **request.headers, **own}
+        own = self.callers.of(request.as_)
+        world = {WORLD: self.world} if self.world else {}
+        return {"accept": "*/*", "accept-encoding": "gzip", "user-agent": "tasktwin", **world, **request.headers, **own}
 
     def record(self, request: Request, reply: Reply) -> None:
         """Remember an exchange that was not sent by ``send``."""
@@ -176,12 +227,12 @@ class Target:
 
         began = elapsed()
         try:
-            with self._client.stream(
+            with self.client.stream(
                 request.method, self.url + request.path, headers=self.wired(request), content=request.body
             ) as response:
+                self._lost = 0
                 body, problem = _read(response, began + patience)
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                self._lost = 0
                 return Reply(response.status_code, headers, body, elapsed() - began, self.now(), bool(problem), problem)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             raise self._gone(error) from error
@@ -212,15 +263,20 @@ class Target:
 
 def _read(response: "httpx2.Response", until: float) -> tuple[bytes, str]:
     """The body, and what kept it from being read whole."""
+    import httpx2  # noqa: PLC0415 - heavy
+
     parts: list[bytes] = []
     size = 0
-    for chunk in response.iter_bytes():
-        parts.append(chunk)
-        size += len(chunk)
-        if size > MOST_BODY:
-            return b"".join(parts)[:MOST_BODY], f"the answer is larger than {MOST_BODY // 1_048_576} MiB"
-        if elapsed() > until:
-            return b"".join(parts), "the answer did not end in time"
+    try:
+        for chunk in response.iter_bytes():
+            parts.append(chunk)
+            size += len(chunk)
+            if size > MOST_BODY:
+                return b"".join(parts)[:MOST_BODY], f"the answer is larger than {MOST_BODY // 1_048_576} MiB"
+            if elapsed() > until:
+                return b"".join(parts), "the answer did not end in time"
+    except httpx2.HTTPError as error:
+        return b"".join(parts), f"the answer broke off: {error or type(error).__name__}"
     return b"".join(parts), ""
 
 
@@ -229,10 +285,10 @@ def _wait(reply: Reply) -> float | None:
     if reply.status not in {429, 503}:
         return None
     said = reply.headers.get("retry-after", "").strip()
-    if said.isdigit():
+    if said.isdecimal():
         return float(said)
     try:
-        moment = parsedate_to_datetime(said)
-    except ValueError:
+        moment = parsedate_to_datetime(said).timestamp()
+    except (ValueError, OverflowError):
         return 1.0 if reply.status == 429 else None
-    return max(0.0, moment.timestamp() - Clock().now() / 1_000_000)
+    return max(0.0, moment - Clock().now() / 1_000_000)

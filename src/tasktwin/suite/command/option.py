@@ -1,0 +1,109 @@
+"""The options of ``verify`` and ``fuzz``: the same for both, so that what is learnt of one holds for the other."""
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option(
+        "--provider", required=True, metavar="PROVIDER|DIR", help="The API that the deployment is said to be."
+    ),
+    click.option(
+        "--credentials",
+        default="",
+        metavar="FILE",
+        help="Who sends: a YAML file of principals and their headers; ${ENV} is filled in.  [default: the demo callers]",
+    ),
+    click.option(
+        "--seed",
+        default=0,
+        show_default=True,
+        type=click.IntRange(0),
+        metavar="N",
+        help="Number that chance comes from.",
+    ),
+    click.option("--time-budget", default=None, metavar="SPAN", help="So long at most, such as 60s or 5m."),
+    click.option(
+        "--max-examples",
+        default=100,
+        show_default=True,
+        type=click.IntRange(1, 100_000),
+        metavar="N",
+        help="Random requests for each operation; walks of each lifecycle.",
+    ),
+    click.option("--rate", default=None, metavar="RATE", help="So many requests at most, such as 10/s or 600/m."),
+    click.option(
+        "--workers",
+        default=1,
+        show_default=True,
+        type=click.IntRange(1, 64),
+        metavar="N",
+        help="Processes that share the work.",
+    ),
+    click.option("--operation", "operations", multiple=True, metavar="GLOB", help="Only these operations; repeatable."),
+    click.option("--read-only", is_flag=True, help="Send nothing that writes."),
+    click.option(
+        "--allow-writes",
+        "writes",
+        multiple=True,
+        is_flag=False,
+        flag_value="*",
+        metavar="[GLOB]",
+        help="Operations that may write; repeatable. Off this machine none may otherwise.",
+    ),
+    click.option("--shard", default="1/1", metavar="I/N", help="Do the I-th of N equal parts only."),
+    click.option(
+        "--report",
+        default="",
+        metavar="DIR",
+        help="Write junit.xml, report.html, report.json, report.sarif and traffic.har there.",
+    ),
+    click.option(
+        "--baseline", default="", metavar="FILE", help="Findings that are known; written if it is not there yet."
+    ),
+    click.option(
+        "--cleanup/--no-cleanup", default=True, show_default=True, help="Put away at the end what the run made."
+    ),
+    click.option("--dry-run", is_flag=True, help="Print the plan, and stop."),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+    click.option("-q", "--quiet", is_flag=True, help="No plan and no progress."),
+)
+
+
+def judging(phases: str) -> Callable[[Command], Command]:
+    """Adds the URL and the options. ``phases`` is the default of ``--phases``."""
+
+    def add(command: Command) -> Command:
+        phase = click.option(
+            "--phases", default=phases, show_default=True, metavar="NAMES", help="What to do, separated by commas."
+        )
+        for option in reversed((*_OPTIONS[:4], phase, *_OPTIONS[4:])):
+            command = option(command)
+        return click.argument("url", metavar="URL")(command)
+
+    return add
+
+
+def carry_out(command: Literal["verify", "fuzz"], given: dict[str, Any]) -> int:
+    """The exit code of a command with these options. Raises ``DataError`` and ``MisuseError``."""
+    from tasktwin.suite.command import order  # noqa: PLC0415 - each command imports what it needs when it runs
+    from tasktwin.suite.command.judge import judge  # noqa: PLC0415
+
+    words = dict(given)
+    budget, rate = words.pop("time_budget"), words.pop("rate")
+    return judge(
+        order.Order(
+            command,
+            words.pop("url"),
+            words.pop("provider"),
+            order.phases("--phases", [words.pop("phases")]),
+            time_budget=order.span("--time-budget", budget) if budget else None,
+            rate=order.rate("--rate", rate) if rate else 0.0,
+            shard=order.shard("--shard", words.pop("shard")),
+            writes=words.pop("writes") or None,
+            **words,
+        )
+    )

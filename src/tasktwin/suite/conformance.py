@@ -1,0 +1,69 @@
+"""Whether an answer keeps the contract: its status, media type, headers and body."""
+
+from collections.abc import Iterator
+
+from tasktwin.contract import Match, Violation
+from tasktwin.contract.event import EVENT_STREAM
+from tasktwin.provider import Provider
+from tasktwin.suite import certainty
+from tasktwin.suite.finding import Basis
+from tasktwin.suite.story.compare import general
+from tasktwin.suite.story.judge import Mismatch, short
+from tasktwin.suite.traffic import Reply, Request
+from tasktwin.wire import Json, loads
+
+
+def mismatches(provider: Provider, request: Request, reply: Reply) -> Iterator[Mismatch]:
+    """How an answer breaks the contract: one mismatch for each place. Answers that never came whole are others' business."""
+    if reply.cut or reply.status == 0:
+        return
+    found = provider.rules.contract.match(request.method, request.path.partition("?")[0])
+    if not isinstance(found, Match):
+        return
+    operation = found.operation
+    media = reply.media
+    if media.partition(";")[0].strip().lower() == EVENT_STREAM and reply.good:
+        return
+    try:
+        body = _decoded(reply)
+    except ValueError as error:
+        yield _mismatch(
+            provider, operation.id, reply, Violation("response", "", "json", f"the body is no JSON: {error}")
+        )
+        return
+    seen: set[str] = set()
+    for violation in operation.check_response(reply.status, media, body, dict(reply.headers)):
+        mismatch = _mismatch(provider, operation.id, reply, violation)
+        if mismatch.cause not in seen:
+            seen.add(mismatch.cause)
+            yield mismatch
+
+
+def _decoded(reply: Reply) -> Json:
+    if reply.is_json:
+        return loads(reply.body) if reply.body else None
+    if not reply.media:
+        return reply.body or None
+    if reply.media.startswith("text/"):
+        return reply.body.decode("utf-8", "replace")
+    return reply.body
+
+
+def _mismatch(provider: Provider, operation: str, reply: Reply, violation: Violation) -> Mismatch:
+    pointer = general(violation.pointer)
+    place = "" if violation.keyword in {"status", "media-type", "json"} else pointer
+    mark = certainty.answer_mark(provider, operation, reply.status, place)
+    basis: Basis = certainty.basis_of(provider, mark, f"{operation} {reply.status}{place}")
+    where = f" at {pointer}" if pointer else ""
+    return Mismatch(
+        "contract.response",
+        f"{operation} answers {reply.status} against the contract{where}: {violation.message}",
+        short(violation.expected) if violation.expected is not None else violation.message,
+        short(violation.actual)
+        if violation.actual is not None
+        else f"{reply.status} {short(reply.body[:200].decode('utf-8', 'replace'))}",
+        basis,
+        f"contract.response:{operation}:{reply.status}:{pointer}:{violation.keyword}",
+        violation.pointer,
+        goes_on=True,
+    )

@@ -1,0 +1,1 @@
+"""The phases that know what an API is for: walks through its lifecycles, and what its protocol promises."""

@@ -1,0 +1,74 @@
+"""Credentials that pass: what is told of an exchange holds none of them. We are given none; the exchange shows which."""
+
+import re
+from collections.abc import Iterator
+from shlex import quote
+from typing import Final
+from urllib.parse import parse_qsl
+
+from tasktwin.exchange.recorder import SECRET
+from tasktwin.provider import Provider
+from tasktwin.suite.proxy.head import HOP
+from tasktwin.suite.proxy.judgement import Passed
+from tasktwin.suite.report.mask import Mask
+from tasktwin.suite.target import Callers
+from tasktwin.wire import loads
+
+_TELLING: Final = re.compile(r"auth|token|secret|session|passw|signature|credential|csrf|api-?key")
+_LEFT_OUT: Final = HOP | {b"host", b"content-length", b"user-agent", b"accept-encoding", b"expect"}
+
+
+class Secrets:
+    """Knows where a provider's credentials stand in a request."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        schemes = provider.rules.contract.schemes.values()
+        self.headers = SECRET | {each.key for each in schemes if each.location == "header"}
+        self.query = frozenset(each.key for each in schemes if each.location == "query")
+        places = [place for channel in provider.rules.channels for look in channel.looks for place in look.places]
+        self.fields = frozenset(place.field for place in places if place.field)
+
+    def mask(self, passed: Passed) -> Mask:
+        """What hides the credentials of this exchange, wherever they come up in it."""
+        return Mask.of(self.provider, Callers({"client": dict(self._found(passed))}, secret=True))
+
+    def script(self, passed: Passed, url: str, mask: Mask) -> str:
+        """A curl line that sends the request again, with variables in place of credentials."""
+        post = ["-X", passed.method] if passed.method != "GET" else []
+        query = f"?{passed.query.decode('latin-1')}" if passed.query else ""
+        words = ["curl", "-sSi", *post, f'"$url"{quote(mask.path(passed.path + query))}']
+        for name, value in passed.headers:
+            text = name.decode("latin-1")
+            if self._is_secret(text):
+                words += ["-H", f'"{text}: ${text.upper().replace("-", "_")}"']
+            elif name not in _LEFT_OUT:
+                words += ["-H", quote(f"{text}: {value.decode('latin-1')}")]
+        if passed.body:
+            words += ["--data-raw", quote(mask.body(passed.body))]
+        return f"url={quote(url)}\n{' '.join(words)}\n"
+
+    def _is_secret(self, header: str) -> bool:
+        return header in self.headers or bool(_TELLING.search(header))
+
+    def _found(self, passed: Passed) -> Iterator[tuple[str, str]]:
+        for field, said in passed.headers:
+            name = field.decode("latin-1").lower()
+            if self._is_secret(name):
+                yield name, said.decode("latin-1")
+        for field, said in passed.told:
+            if field.lower() == b"set-cookie":
+                yield "set-cookie", said.partition(b";")[0].decode("latin-1")
+        for name, value in parse_qsl(passed.query.decode("latin-1")):
+            if name in self.query or _TELLING.search(name.lower()):
+                yield f"?{name}", value
+        if self.fields and passed.body:
+            yield from self._fields(passed.body)
+
+    def _fields(self, body: bytes) -> Iterator[tuple[str, str]]:
+        try:
+            told = loads(body)
+        except ValueError:
+            return
+        if isinstance(told, dict):
+            yield from ((f"body:{name}", told[name]) for name in self.fields if isinstance(told.get(name), str))

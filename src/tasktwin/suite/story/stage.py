@@ -1,0 +1,430 @@
+"""A stage: one story being played, on the deployment and on the oracle side by side."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from tasktwin.suite import conformance
+from tasktwin.suite.clock import TargetTime
+from tasktwin.suite.finding import Finding, Line
+from tasktwin.suite.run import Run
+from tasktwin.suite.story.compare import Comparison, Difference, Names, is_time
+from tasktwin.suite.story.inputs import all_inputs
+from tasktwin.suite.story.judge import Judge, Mismatch, lighter, weighed
+from tasktwin.suite.story.oracle import Answer, Oracle
+from tasktwin.suite.story.script import script
+from tasktwin.suite.story.step import Ref, Step, at, refs_in
+from tasktwin.suite.traffic import Reply, Request
+from tasktwin.wire import Json
+
+NEAR = 1.5
+"""Seconds around a timer's instant within which one cannot say whether it went off on the deployment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One step as it went. ``broken``: an earlier answer lacked what it needs, so that it was not sent."""
+
+    step: Step
+    request: Request
+    expected: Answer
+    reply: Reply
+    found: tuple[Mismatch, ...]
+    broken: str = ""
+
+    @property
+    def in_step(self) -> bool:
+        """Whether both sides are in the same state, as far as one can tell."""
+        return not self.broken and all(each.goes_on for each in self.found)
+
+
+@dataclass(slots=True)
+class Side:
+    """One side's answers, by step."""
+
+    answers: dict[int, Json] = field(default_factory=dict)
+
+    def look(self, ref: Ref) -> Json:
+        """What a reference stands for. Raises ``KeyError``."""
+        return at(self.answers[ref.step], ref.pointer)
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a caller was shown of a row: each field on both sides."""
+
+    ours: dict[str, Json]
+    theirs: dict[str, Json]
+
+
+class Theatre:
+    """What all stages of a run share: the oracle, which lives through all of it, and which identifier is which."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.time = TargetTime(run.target)
+        if self.time.offered:
+            run.target.clock = self.time
+        self._mark = f"judge-{run.target.now() // 1000 % 10**9}-{run.options.shard[0]}"
+        self._worlds = 0
+        self._begun = run.target.now()
+        self.alike = False
+        self.oracle = self._oracle(run.target.now())
+        self.names = Names()
+        self.judge = Judge(run.provider)
+        wrap = run.provider.data.get("wrap")
+        constant = wrap.items() if isinstance(wrap, Mapping) else ()
+        self.chance: dict[tuple[str, str], bool] = {}
+        self._words = {name for name, value in constant if isinstance(value, str) and not value.startswith("$")}
+        self.inputs = all_inputs(run.provider)
+
+    def worded(self, body: Json) -> Json:
+        """A body without the words of its envelope that are there for people: how they are put is nobody's business."""
+        if not self._words or not isinstance(body, Mapping):
+            return body
+        return {name: value for name, value in body.items() if name not in self._words}
+
+    def _oracle(self, now: int) -> Oracle:
+        return Oracle(self.run.provider, now, self.run.options.seed, url=self.run.target.url)
+
+    @contextmanager
+    def stage(self) -> Iterator["Stage"]:
+        """A stage for one story. Where the target offers worlds it is in one of its own, as is the oracle."""
+        self._worlds += 1
+        target, ahead = self.run.target, self.run.target.ahead
+        time = self.time.begin(f"{self._mark}-{self._worlds}", self._begun)
+        if time is None:
+            yield Stage(self)
+            return
+        outer = target.clock, target.world, self.oracle, self.names
+        target.clock, target.world = time, time.world
+        self.oracle, self.names = self._oracle(self._begun), Names()
+        try:
+            yield Stage(self)
+        finally:
+            target.clock, target.world, self.oracle, self.names = outer
+            target.shift(ahead - target.ahead)
+            time.forget()
+
+    def compare_beginnings(self, steps: Sequence[Step]) -> None:
+        """Find out whether the target begins every world with what the oracle has: then nobody needs to look again."""
+        if not self.time.offered:
+            return
+        with self.stage() as stage:
+            if not self.run.target.world:
+                return
+            for step in steps:
+                stage.take(step)
+            self.alike = not stage.parted
+
+    def settle(self) -> None:
+        """Wait until no timer is about to go off, so that both sides agree on what is.
+
+        Time is made to pass where the target offers that.
+        """
+        oracle, target = self.oracle, self.run.target
+        oracle.until(target.now())
+        for _ in range(20):
+            due = oracle.next_due()
+            ahead = None if due is None else (due - target.now()) / 1_000_000
+            if ahead is None or ahead > NEAR:
+                return
+            if not target.pass_time(max(ahead, 0.0) + NEAR):
+                return
+            oracle.until(target.now())
+
+
+class Stage:
+    """Plays one story. ``lines`` is what was said so far."""
+
+    def __init__(self, theatre: Theatre) -> None:
+        self.theatre = theatre
+        self.run = theatre.run
+        self.ours, self.theirs = Side(), Side()
+        self.taken: list[Taken] = []
+        self.comparison = Comparison(theatre.names)
+        self._base: dict[tuple[str, str, str], tuple[Json, Json]] = {}
+        self._apart: set[tuple[str, str]] = set()
+        self._seen: dict[tuple[str, str], Seen] = {}
+        self._known: set[Json] = set()
+        self._times: list[int] = []
+        self._began = theatre.oracle.now
+
+    def take(self, step: Step, *, obeys: bool = True) -> Taken:
+        """Take a step on both sides and compare. Raises what ``Target.send`` raises.
+
+        A refusal for too many requests ends the story, but for who does not ``obey``.
+        """
+        target, oracle = self.run.target, self.theatre.oracle
+        operation = self.run.provider.rules.contract.operations[step.operation]
+        if step.wait and not target.pass_time(step.wait):
+            return self._broken(step, f"{step.wait:g} s are too long to wait")
+        began = oracle.world.taken.copy()
+        self.theatre.settle()
+        try:
+            mine = step.request(operation, "", self.ours.look)
+            other = step.request(operation, "", self.theirs.look)
+        except KeyError as error:
+            return self._broken(step, f"an earlier answer has nothing at {error}")
+        oracle.until(target.now())
+        self._times.append(oracle.now)
+        expected = oracle.answer(mine)
+        reply = target.send(other, obeys=obeys)
+        if reply.status == 429 and expected.status != 429 and obeys:
+            return self._broken(step, "the target asks to come less often")
+        self.ours.answers[step.key], self.theirs.answers[step.key] = expected.shape, reply.json()
+        found = weighed(self._judged(step, mine, expected, other, reply))
+        taken = Taken(step, other, expected, reply, tuple(found))
+        self.taken.append(taken)
+        self.run.answered[step.operation, reply.status] += 1
+        if reply.good == expected.good:
+            self.run.taken.update((oracle.world.taken - began).elements())
+        return taken
+
+    def finding(self, taken: Taken, mismatch: Mismatch) -> Finding:
+        """A mismatch with the story that led to it."""
+        steps = [each for each in self.taken if not each.broken]
+        told = steps[: steps.index(taken) + 1] if taken in steps else steps
+        return finding(self.run, told, mismatch, self.theirs)
+
+    def needed(self, taken: Taken) -> list[Step]:
+        """The steps without which this one cannot be taken, and itself."""
+        steps = {each.step.key: each.step for each in self.taken}
+        wanted, open_ = {taken.step.key}, [taken.step]
+        while open_:
+            for key in open_.pop().refs() - wanted:
+                if key in steps:
+                    wanted.add(key)
+                    open_.append(steps[key])
+        return [each.step for each in self.taken if each.step.key in wanted]
+
+    # ── what is compared ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _judged(self, step: Step, mine: Request, expected: Answer, other: Request, reply: Reply) -> list[Mismatch]:
+        judge = self.theatre.judge
+        found = list(conformance.mismatches(self.run.provider, other, reply))
+        if not expected.modelled:
+            return found
+        status = judge.status(step, expected, reply)
+        if status:
+            return [*found, self._excused(status)]
+        theirs = reply.json()
+        if not expected.good:
+            code = judge.code(step, expected, theirs)
+            return [*found, code] if code else found
+        if reply.is_json:
+            found += self._bodies(step, mine, expected, theirs)
+        return found
+
+    def _excused(self, found: Mismatch) -> Mismatch:
+        """A refusal for want of something that the oracle cannot know about the target is none of its business."""
+        if not found.rule.endswith(".refused") or not self.parted:
+            return found
+        return lighter(found, "what the target holds for its callers is not what the twin's seeds hold")
+
+    @property
+    def parted(self) -> bool:
+        """Whether the two sides hold other things at the beginning."""
+        return bool(self._apart)
+
+    def _bodies(self, step: Step, mine: Request, expected: Answer, theirs: Json) -> list[Mismatch]:
+        place = (step.operation, step.as_, mine.path)
+        ours = self.theatre.worded(expected.shape)
+        if step.base and place not in self._base:
+            self._base[place] = (ours, theirs)
+            if self.comparison.bodies(ours, theirs):
+                self._apart.add(place[:2])
+            return []
+        if place[:2] in self._apart:
+            if set(step.query) - self._filters(step.operation):
+                return []  # a page of a list that holds other things as well
+            differences = self._changes(*self._base.get(place, (None, None)), ours, theirs)
+        else:
+            differences = self.comparison.bodies(ours, theirs)
+        differences = [each for each in differences if not self._is_chance(step, each)]
+        found = [self._weighed(step, mine, expected, each) for each in differences]
+        found += self._turned(step, expected, ours, theirs)
+        self._remember(step, ours, theirs)
+        return found
+
+    def _is_chance(self, step: Step, found: Difference) -> bool:
+        """Whether the oracle's own value is a matter of chance: with another seed the same story has another there."""
+        place = (step.operation, found.general)
+        known = self.theatre.chance.get(place)
+        if known is None:
+            known = self.theatre.chance[place] = found.general in self._by_chance(step)
+        return known
+
+    def _by_chance(self, step: Step) -> set[str]:
+        """Where this step's answer would differ, if the oracle had begun with another seed."""
+        other = Oracle(self.run.provider, self._began, self.run.options.seed + 1, url=self.run.target.url)
+        side = Side()
+        shape: Json = None
+        for each, now in [
+            *((one.step, when) for one, when in zip(self.taken, self._times, strict=False)),
+            (step, self._times[-1]),
+        ]:
+            operation = self.run.provider.rules.contract.operations[each.operation]
+            other.until(now)
+            try:
+                shape = other.answer(each.request(operation, "", side.look)).shape
+            except KeyError:
+                shape = None
+            side.answers[each.key] = shape
+        differences = Comparison(Names()).bodies(
+            self.theatre.worded(self.ours.answers[step.key]), self.theatre.worded(shape)
+        )
+        return {each.general for each in differences}
+
+    def _turned(self, step: Step, expected: Answer, ours: Json, theirs: Json) -> Iterator[Mismatch]:
+        """What the deployment shows otherwise than before, where the oracle shows just what it did."""
+        exact = self.run.provider.rules.precision != "seconds"
+        for mine, other in _rows(ours, theirs, self.theatre.names):
+            seen = self._seen.get((str(mine["id"]), step.as_))
+            for name, value in mine.items() if seen else ():
+                if seen is None or name not in seen.theirs or name not in other or seen.ours.get(name, ...) != value:
+                    continue
+                before, now = seen.theirs[name], other[name]
+                if before == now or isinstance(now, (dict, list)) or isinstance(before, (dict, list)):
+                    continue
+                if exact or not is_time(now):
+                    change = Difference(f"/{name}", "value", value, now)
+                    yield self.theatre.judge.difference(step, expected, change, echoed=False, kept=before)
+
+    def _filters(self, operation: str) -> set[str]:
+        inputs = self.theatre.inputs.get(operation)
+        return set(inputs.filters) if inputs else set()
+
+    def _weighed(self, step: Step, mine: Request, expected: Answer, found: Difference) -> Mismatch:
+        echoed, kept = False, ...
+        parent, _, name = found.pointer.rpartition("/")
+        if found.how == "value":
+            sent = _sent(mine)
+            echoed = isinstance(found.expected, (str, int, float)) and name in sent and sent[name] == found.expected
+            kept = self._kept(step, expected.shape, parent, name, found)
+        return self.theatre.judge.difference(step, expected, found, echoed=echoed, kept=kept)
+
+    def _kept(self, step: Step, shape: Json, parent: str, name: str, found: Difference) -> Json:
+        """What the deployment showed before, if the oracle says that nothing changed since; else ``...``."""
+        try:
+            row = at(shape, parent)
+            seen = self._seen[str(row["id"]), step.as_]
+        except (KeyError, TypeError):
+            return ...
+        if name not in seen.ours or seen.ours[name] != found.expected or seen.theirs.get(name, ...) == found.actual:
+            return ...
+        return seen.theirs.get(name, ...)
+
+    def _remember(self, step: Step, ours: Json, theirs: Json) -> None:
+        for mine, other in _rows(ours, theirs, self.theatre.names):
+            key = (str(mine["id"]), step.as_)
+            before = self._seen.get(key)
+            seen = Seen(dict(mine), dict(other))
+            if before:
+                seen = Seen({**before.ours, **mine}, {**before.theirs, **other})
+            self._seen[key] = seen
+            self._known |= {mine["id"], other["id"]}
+
+    def _changes(self, ours0: Json, theirs0: Json, ours: Json, theirs: Json) -> list[Difference]:
+        """Where the two sides did not change alike since the story began: numbers by as much, lists by known rows."""
+        return list(self._changed(ours0, theirs0, ours, theirs, ""))
+
+    def _changed(self, ours0: Json, theirs0: Json, ours: Json, theirs: Json, place: str) -> Iterable[Difference]:
+        if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+            for name in ours:
+                if name in theirs:
+                    yield from self._changed(
+                        _get(ours0, name), _get(theirs0, name), ours[name], theirs[name], f"{place}/{name}"
+                    )
+        elif isinstance(ours, list) and isinstance(theirs, list):
+            known = self._known
+            own = [row for row in ours if isinstance(row, Mapping) and row.get("id") in known]
+            shown = [row for row in theirs if isinstance(row, Mapping) and row.get("id") in known]
+            for each in self.comparison.bodies(own, shown):
+                yield Difference(place + each.pointer, each.how, each.expected, each.actual)
+        else:
+            yield from _moved(ours0, theirs0, ours, theirs, place)
+
+    def _broken(self, step: Step, why: str) -> Taken:
+        nothing = Answer(0, "", None, {}, "", "", (), step.operation, modelled=False)
+        if len(self._times) == len(self.taken):
+            self._times.append(self.theatre.oracle.now)
+        taken = Taken(step, Request("", ""), nothing, Reply(0), (), why)
+        self.taken.append(taken)
+        return taken
+
+
+def finding(run: Run, told: Sequence[Taken], mismatch: Mismatch, theirs: Side) -> Finding:
+    """A mismatch of the last of these steps, as it is reported."""
+    lines = tuple(Line(each.request, each.reply, each.step.about) for each in told)
+    played = []
+    for each in told:
+        step = each.step
+        refs = refs_in([*step.path.values(), *step.query.values(), *step.headers.values(), step.body])
+        played.append((step, each.request, {ref: theirs.look(ref) for ref in refs}))
+    words = f"expected: {mismatch.expected}\nactual:   {mismatch.actual}"
+    return Finding(
+        mismatch.rule,
+        told[-1].step.operation,
+        mismatch.title,
+        mismatch.expected,
+        mismatch.actual,
+        mismatch.basis,
+        mismatch.cause,
+        run.target.phase,
+        lines,
+        script(run.target, played, words),
+        mismatch.pointer,
+    )
+
+
+def _sent(request: Request) -> Mapping[str, Json]:
+    from tasktwin.wire import loads  # noqa: PLC0415 - beside its only use
+
+    try:
+        body = loads(request.body) if request.body else {}
+    except ValueError:
+        return {}
+    return body if isinstance(body, Mapping) else {}
+
+
+def _rows(ours: Json, theirs: Json, names: Names) -> Iterable[tuple[dict[str, Json], dict[str, Json]]]:
+    """The pairs of rows that two answers show, by identifier."""
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        if isinstance(ours.get("id"), (str, int)) and "id" in theirs:
+            if names.there.get(ours["id"], ours["id"]) == theirs["id"]:
+                yield dict(ours), dict(theirs)
+            return
+        for name in ours:
+            if name in theirs:
+                yield from _rows(ours[name], theirs[name], names)
+    elif isinstance(ours, list) and isinstance(theirs, list):
+        there = {row["id"]: row for row in theirs if isinstance(row, Mapping) and isinstance(row.get("id"), (str, int))}
+        for row in ours:
+            if isinstance(row, Mapping) and isinstance(row.get("id"), (str, int)):
+                other = there.get(names.there.get(row["id"], row["id"]))
+                if other is not None:
+                    yield dict(row), dict(other)
+
+
+def _get(value: Json, name: str) -> Json:
+    return value.get(name) if isinstance(value, Mapping) else None
+
+
+def _moved(ours0: Json, theirs0: Json, ours: Json, theirs: Json, place: str) -> Iterable[Difference]:
+    """Whether a number changed by as much on both sides."""
+    numbers = [_number(each) for each in (ours0, theirs0, ours, theirs)]
+    if None in numbers:
+        return
+    was, were, now, then = (each for each in numbers if each is not None)
+    if abs(now) < 1e9 and round((now - was) - (then - were), 6):
+        yield Difference(place, "value", f"{now - was:+g} since the beginning", f"{then - were:+g}")
+
+
+def _number(value: Json) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None

@@ -1,0 +1,121 @@
+"""The end of a run on the terminal: what came of it, and each finding in a few lines. Coloured where that is wanted."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasktwin.suite.finding import Finding
+from tasktwin.suite.report.account import VERDICTS, Account, account_of, as_document
+from tasktwin.suite.report.legible import clipped, duration, legible
+from tasktwin.suite.report.tale import contradicted
+from tasktwin.suite.run import Run
+from tasktwin.wire import Json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+MOST = 50
+"""Findings that are told; of more only the number."""
+
+MOST_TEXT = 600
+"""Characters of one text."""
+
+_COLOURS = {"failure": "bold red", "note": "yellow", "failed": "bold red", "cut": "bold yellow", "passed": "bold green"}
+
+
+def summary(run: Run, *, command: str = "") -> dict[str, Json]:
+    """The same for ``--json``: what ``report.json`` holds."""
+    return as_document(account_of(run, command=command, url=run.target.url))
+
+
+def print_summary(run: Run, console: "Console", *, command: str = "", reports: Sequence[Path] = ()) -> None:
+    """Print what came of a run. ``command`` repeats it; ``reports`` are the files that were written."""
+    account = account_of(run, command=command, url=run.target.url)
+    for finding in account.findings[:MOST]:
+        _print_finding(console, finding)
+    if len(account.findings) > MOST:
+        console.print(f"and {len(account.findings) - MOST:,} more findings: --report DIR tells of all\n")
+    _print_facts(console, list(_ends(account, reports)))
+    _line(console, _headline(account), _COLOURS[account.verdict])
+
+
+def _print_finding(console: "Console", finding: Finding) -> None:
+    from rich.text import Text  # noqa: PLC0415 - heavy
+
+    title = Text(legible(clipped(finding.title, MOST_TEXT)), style="bold")
+    console.print(Text.assemble((finding.severity, _COLOURS[finding.severity]), "  ", title))
+    _print_facts(console, [("  " + name, text) for name, text in _facts(finding) if text])
+    if finding.script:
+        _line(console, "  script", "dim")
+        for line in finding.script.rstrip().split("\n"):
+            _line(console, f"    {line}")
+    console.print()
+
+
+def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
+    times = f", found {finding.times} times" if finding.times > 1 else ""
+    steps = len(finding.story)
+    yield "operation", f"{finding.operation} ({finding.rule})" if finding.operation else finding.rule
+    yield "expected", finding.expected
+    yield "actual", finding.actual
+    yield "where", finding.pointer
+    yield "contradicts", contradicted(finding)
+    yield "story", f"{steps} step{'' if steps == 1 else 's'}{times}" if steps else times.removeprefix(", ")
+
+
+def _ends(account: Account, reports: Sequence[Path]) -> Iterator[tuple[str, str]]:
+    """What is to know besides the findings."""
+    for part in account.parts:
+        if part.cut:
+            yield "cut short", f"{part.name}: {part.cut}"
+        if part.skipped:
+            reasons = list(dict.fromkeys(why for _, why in part.skipped))
+            more = f"; and {len(reasons) - 3} more reasons" if len(reasons) > 3 else ""
+            yield "skipped", f"{part.name}: {len(part.skipped)} ({'; '.join(reasons[:3])}{more})"
+    if account.accepted:
+        yield "accepted", f"{len(account.accepted)} of the baseline came up again"
+    for each in account.leftovers[:20]:
+        yield "left over", each
+    if len(account.leftovers) > 20:
+        yield "left over", f"and {len(account.leftovers) - 20} more"
+    yield "covered", _coverage(account)
+    for path in reports:
+        yield "report", str(path)
+    if account.command:
+        yield "to repeat", account.command
+
+
+def _coverage(account: Account) -> str:
+    asked = sum(bool(each.statuses) for each in account.operations)
+    seen = sum(each.covered for each in account.lifecycles)
+    of = sum(len(each.taken) for each in account.lifecycles)
+    return f"{asked} of {len(account.operations)} operations, {seen} of {of} transitions"
+
+
+def _headline(account: Account) -> str:
+    failures, notes = account.failures, len(account.findings) - account.failures
+    counts = f"{failures} failure{'' if failures == 1 else 's'}, {notes} note{'' if notes == 1 else 's'}"
+    spent = f"{account.requests:,} requests in {duration(account.seconds)}, seed {account.seed}"
+    return f"{counts}: {VERDICTS[account.verdict]} ({account.provider.name} at {account.url}; {spent})"
+
+
+def _print_facts(console: "Console", facts: Sequence[tuple[str, str]]) -> None:
+    """Names and texts in two columns."""
+    from rich.table import Table  # noqa: PLC0415 - heavy
+    from rich.text import Text  # noqa: PLC0415
+
+    if not facts:
+        return
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in facts:
+        table.add_row(name, Text(legible(clipped(text, MOST_TEXT))))
+    console.print(table)
+
+
+def _line(console: "Console", text: str, style: str = "") -> None:
+    """One line that is never wrapped, so that it can be copied."""
+    from rich.text import Text  # noqa: PLC0415 - heavy
+
+    console.print(Text(legible(text), style=style), soft_wrap=True)

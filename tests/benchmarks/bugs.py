@@ -1,0 +1,316 @@
+"""How many of the planted bugs does a judge find, and how soon: ``tasktwin fuzz`` beside plain Schemathesis.
+
+``python tests/benchmarks/bugs.py``: each deployment of ``tests/deployments`` is served by a process of its own, afresh for
+each judge, and both judges get the same seconds. Schemathesis is ``st run`` with all checks and all phases, signed in, with
+streams bounded, caches off and the setting under which it sees lost resources. A failure counts as the bug found when the
+same judge does not report it (same operation, same rule) for a correct deployment of that provider; what a judge reports
+for correct ones are false alarms. A judge is stopped at the first failure that counts.
+The table: found, after how many seconds, by a story of how many requests; then the correct ones by seed.
+A measurement, not a test. ``--only GLOB`` and ``--judge`` choose, ``--seconds``, ``--jobs``, ``--seeds`` set, ``--json FILE``
+keeps the results.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from tests.deployments.catalogue import DEPLOYMENTS
+from tests.deployments.deployment import Deployment
+
+from tasktwin import load
+
+ROOT = Path(__file__).parents[2]
+JUDGES = ("tasktwin", "schemathesis")
+PROFILE = """max-stream-events = 20
+[generation]
+database = "none"
+with-security-parameters = false
+[cache]
+enabled = false
+"""
+GRACE = 30.0
+"""Seconds beyond its budget after which a judge is ended."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One failure: where and by which rule, after how many seconds, by how many requests."""
+
+    mark: str
+    seconds: float
+    length: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a judge made of a deployment. ``false`` are the failures on a correct one."""
+
+    judge: str
+    name: str
+    kind: str
+    seed: int
+    seconds: float
+    found: Seen | None
+    all: tuple[str, ...]
+    trouble: str = ""
+
+
+@contextlib.contextmanager
+def served(name: str) -> Iterator[str]:
+    """A deployment on a free port."""
+    command = [sys.executable, "-m", "tests.deployments", name, "--port", "0"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout
+    try:
+        url = process.stdout.readline().strip()
+        if not url:
+            raise SystemExit(f"{name} could not be served")
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def lines_of(process: subprocess.Popen[str], until: float) -> Iterator[str]:
+    """What a process writes on standard error, line by line, until it ends or its time is over."""
+    assert process.stderr
+    told: queue.Queue[str | None] = queue.Queue()
+    stream = process.stderr
+
+    def read() -> None:
+        for line in stream:
+            told.put(line)
+        told.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        try:
+            line = told.get(timeout=max(0.1, until - time.monotonic()))
+        except queue.Empty:
+            return
+        if line is None:
+            return
+        yield line
+
+
+def by_tasktwin(each: Deployment, url: str, seconds: float, seed: int, innocent: frozenset[str]) -> Result:
+    """Run ``tasktwin fuzz``; its first failure that counts ends it."""
+    command = [
+        sys.executable,
+        "-m",
+        "tasktwin",
+        "fuzz",
+        url,
+        "--provider",
+        each.provider,
+        "--json",
+        "--seed",
+        str(seed),
+    ]
+    command += ["--time-budget", f"{seconds:g}s", "--no-cleanup"]
+    began = time.monotonic()
+    environment = {**os.environ, "NO_COLOR": "1"}
+    with tempfile.TemporaryFile("w+") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, text=True, env=environment)
+        for line in lines_of(process, began + seconds + GRACE):
+            if line.startswith("failure: ") and each.kind != "correct":
+                time.sleep(0.2)
+                process.send_signal(signal.SIGINT)
+                break
+        code = _ended(process)
+        took = time.monotonic() - began
+        out.seek(0)
+        text = out.read()
+    try:
+        report = json.loads(text)
+    except ValueError:
+        return Result("tasktwin", each.name, each.kind, seed, took, None, (), f"exit {code}, no report")
+    failures = [one for one in report["findings"] if one["severity"] == "failure"]
+    seen = [Seen(one["cause"], min(one.get("seconds", took), took), len(one["story"])) for one in failures]
+    counted = [one for one in seen if one.mark not in innocent]
+    first = min(counted, key=lambda one: one.seconds, default=None)
+    marks = tuple(sorted({one.mark for one in seen}))
+    return Result("tasktwin", each.name, each.kind, seed, took, first, marks)
+
+
+def by_schemathesis(each: Deployment, url: str, seconds: float, seed: int, innocent: frozenset[str]) -> Result:
+    """Run ``st run``; its first failure that counts ends it."""
+    folder = Path(tempfile.mkdtemp())
+    (folder / "st.toml").write_text(PROFILE)
+    events = folder / "events.ndjson"
+    command = [
+        "st",
+        "--config-file",
+        str(folder / "st.toml"),
+        "run",
+        str(ROOT / "fixtures" / each.provider / "openapi.yaml"),
+    ]
+    command += ["-u", url, "--checks", "all", "--phases", "examples,coverage,fuzzing,stateful", "--continue-on-failure"]
+    command += ["--max-time", f"{seconds:g}", "--seed", str(seed + 1), "--no-color"]
+    command += ["--report", "ndjson", "--report-ndjson-path", str(events), "-H", "Prefer: stream=bounded"]
+    principal = next(iter(load(each.provider).rules.principals.values()))
+    for name, value in principal.headers.items():
+        command += ["-H", f"{name}: {value}"]
+    began = time.monotonic()
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+    seen: list[Seen] = []
+    first: Seen | None = None
+    place = 0
+    while True:
+        over = process.poll() is not None or time.monotonic() > began + seconds + GRACE
+        place = _take(events, place, began, seen)
+        first = next((one for one in seen if one.mark not in innocent), None)
+        if over or (first and each.kind != "correct"):
+            break
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT) if process.poll() is None else None
+    _ended(process)
+    took = time.monotonic() - began
+    return Result("schemathesis", each.name, each.kind, seed, took, first, tuple(sorted({one.mark for one in seen})))
+
+
+def _take(events: Path, place: int, began: float, seen: list[Seen]) -> int:
+    """Read the whole lines behind ``place``, and note the failures in them."""
+    if not events.exists():
+        return place
+    with events.open("rb") as file:
+        file.seek(place)
+        for raw in file:
+            if not raw.endswith(b"\n"):
+                break
+            place += len(raw)
+            event: dict[str, Any] = json.loads(raw)
+            if "ScenarioFinished" in event:
+                seen += _failures(event["ScenarioFinished"]["recorder"], time.monotonic() - began)
+    return place
+
+
+def _failures(recorder: dict[str, Any], seconds: float) -> Iterator[Seen]:
+    cases = recorder.get("cases", {})
+    for case, checks in recorder.get("checks", {}).items():
+        for check in checks:
+            if check.get("status") == "failure":
+                value = cases[case]["value"]
+                label = (
+                    f"{value['method']} {value['path']}" if recorder["label"] == "Stateful tests" else recorder["label"]
+                )
+                length, parent = 1, cases[case].get("parent_id")
+                while parent in cases:
+                    length, parent = length + 1, cases[parent].get("parent_id")
+                yield Seen(f"{label}: {check['name']}", seconds, length)
+
+
+def _ended(process: subprocess.Popen[str]) -> int:
+    try:
+        return process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+RUN = {"tasktwin": by_tasktwin, "schemathesis": by_schemathesis}
+
+
+def measure(judge: str, each: Deployment, seconds: float, seed: int, innocent: frozenset[str]) -> Result:
+    """One judge on one deployment."""
+    with served(each.name) as url:
+        result = RUN[judge](each, url, seconds, seed, innocent)
+    word = f"found after {result.found.seconds:.1f} s" if result.found else "nothing"
+    sys.stderr.write(f"{judge:12} {each.name:36} {result.seconds:5.1f} s  {word} {result.trouble}\n")
+    sys.stderr.flush()
+    return result
+
+
+def table(results: Sequence[Result], judges: Sequence[str], console: Console) -> None:
+    """What came of it."""
+    shown = Table(title="planted bugs", box=None, pad_edge=False)
+    for name in (
+        "deployment",
+        "kind",
+        *(f"{judge}: s" for judge in judges),
+        *(f"{judge}: requests" for judge in judges),
+    ):
+        shown.add_column(name, justify="left" if name in {"deployment", "kind"} else "right")
+    faulty = [each for each in results if each.kind != "correct"]
+    for name in dict.fromkeys(each.name for each in faulty):
+        row = {each.judge: each for each in faulty if each.name == name}
+        found = [row[judge].found if judge in row else None for judge in judges]
+        times = [f"{one.seconds:.1f}" if one else "-" for one in found]
+        lengths = [str(one.length) if one else "-" for one in found]
+        shown.add_row(name, next(iter(row.values())).kind, *times, *lengths)
+    console.print(shown)
+    for judge in judges:
+        own = [each for each in faulty if each.judge == judge]
+        seen = [each.found for each in own if each.found]
+        if own:
+            console.print(
+                f"{judge}: {len(seen)} of {len(own)} found ({len(seen) / len(own):.0%})"
+                + (f", median {median(one.seconds for one in seen):.1f} s" if seen else "")
+                + (f", median story {median(one.length for one in seen):.0f} requests" if seen else "")
+            )
+    for each in results:
+        if each.kind == "correct":
+            console.print(
+                f"{each.judge} on {each.name}, seed {each.seed}: {len(each.all)} false alarms {list(each.all)[:4]}"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="*", help="a glob of deployments")
+    parser.add_argument("--judge", action="append", choices=JUDGES)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=5, help="so many seeds on the correct ones")
+    parser.add_argument("--json", type=Path)
+    asked = parser.parse_args()
+    judges = asked.judge or list(JUDGES)
+    chosen = [each for each in DEPLOYMENTS if fnmatchcase(each.name, asked.only)]
+    correct = [each for each in DEPLOYMENTS if each.kind == "correct"]
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        first = [
+            pool.submit(measure, judge, each, asked.seconds, seed, frozenset[str]())
+            for judge in judges
+            for each in correct
+            if any(one.provider == each.provider for one in chosen)
+            for seed in range(asked.seeds if judge == "tasktwin" else 1)
+        ]
+        results = [each.result() for each in first]
+        innocent = {
+            (judge, provider): frozenset(
+                mark for each in results if each.judge == judge and each.name.startswith(provider) for mark in each.all
+            )
+            for judge in judges
+            for provider in {each.provider for each in DEPLOYMENTS}
+        }
+        second = [
+            pool.submit(measure, judge, each, asked.seconds, 0, innocent[judge, each.provider])
+            for each in chosen
+            if each.kind != "correct"
+            for judge in judges
+        ]
+        results += [each.result() for each in second]
+    table(results, judges, Console(width=140))
+    if asked.json:
+        asked.json.write_text(json.dumps([asdict(each) for each in results], indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""What stands at the end of a run on the terminal, and ``--json``."""
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from tests.suite.report.small_run import ASSUMED, COMMAND, URL, finding, small_run
+
+from tasktwin.suite.run import Run
+from tasktwin.suite.summary import print_summary, summary
+
+
+def printed(run: Run, *, width: int = 120, colour: bool = False) -> str:
+    file = StringIO()
+    console = Console(file=file, width=width, force_terminal=colour, color_system="standard" if colour else None)
+    print_summary(run, console, command=COMMAND, reports=[Path("out/report.html")])
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "failure  A stranger accepts an application",
+        "  operation    acceptApplication (lifecycle.refused)",
+        "  expected     refused with 403 (code 40301)",
+        "  contradicts  Only the poster may accept an application. (stated) https://uumit.com/en/docs/api/tasks/",
+        "  story        2 steps, found 2 times",
+        '    curl -sS -X POST "$URL/accept"',
+        "cut short  lifecycle: the time is over",
+        "skipped    protocol: 1 (it would take 300 s)",
+        "left over  task t9: deleteTask answered 409",
+        "covered    2 of 41 operations, 1 of 35 transitions",
+        "report     out/report.html",
+        f"to repeat  {COMMAND}",
+    ],
+)
+def test_the_end_of_a_run_says(wanted: str) -> None:
+    lines = [each.rstrip() for each in printed(small_run(finding(), finding())).splitlines()]
+    assert wanted in lines
+
+
+def test_the_last_line_is_the_verdict() -> None:
+    failed, noted, cut = (
+        small_run(finding()),
+        small_run(finding(basis=ASSUMED)),
+        small_run(cut="interrupted"),
+    )
+    last = [printed(run).splitlines()[-1] for run in (failed, noted, cut)]
+    assert last[0].startswith("1 failure, 0 notes: the deployment breaks its contract (uumit at http://127.0.0.1:8080;")
+    assert last[1].startswith("0 failures, 1 note: nothing contradicts the contract")
+    assert last[2].startswith("0 failures, 0 notes: the run was cut short")
+
+
+def test_colours_only_where_they_are_wanted() -> None:
+    assert "\x1b[1;31m" in printed(small_run(finding()), colour=True)
+    assert "\x1b" not in printed(small_run(finding()))
+
+
+def test_hostile_texts_reach_no_terminal_and_no_markup_is_read() -> None:
+    told = printed(small_run(finding("[red]x[/] \x1b]0;owned\x07 [/nope]", actual="a\r\x1b[2Jb", script="echo [bold]")))
+    assert r"[red]x[/] \x1b]0;owned\x07 [/nope]" in told
+    assert r"a\r\x1b[2Jb" in told
+    assert "echo [bold]" in told
+    assert not {"\x1b", "\x07", "\r"} & set(told)
+
+
+def test_scripts_are_not_wrapped_in_a_narrow_terminal() -> None:
+    script = "curl -sS " + "a" * 300
+    assert script in printed(small_run(finding(script=script)), width=40)
+
+
+def test_a_thousand_findings_are_not_all_told() -> None:
+    told = printed(small_run(*(finding(f"number {n}", story=(), script="") for n in range(1_000))))
+    assert told.count("expected") == 50
+    assert "and 950 more findings" in told
+
+
+def test_the_json_form_is_the_one_of_the_report() -> None:
+    told = summary(small_run(finding()), command=COMMAND)
+    assert (told["verdict"], told["target"], told["command"]) == ("failed", URL, COMMAND)
+    assert told["findings"][0]["title"] == "A stranger accepts an application"
