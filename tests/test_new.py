@@ -37,6 +37,7 @@ def test_a_new_folder_passes_the_check_and_is_served(tmp_path: Path, serve: Call
         (["a/pets", "--openapi", str(PETSTORE)], "a/pets cannot be made: there is no folder"),
         ([".", "--openapi", str(PETSTORE)], ". is there already, and nothing is ever overwritten"),
         (["x" * 300, "--openapi", str(PETSTORE)], "cannot be made: File name too long"),
+        (["/proc/pets", "--openapi", str(PETSTORE)], "/proc/pets cannot be made in /proc: "),
     ],
     ids=[
         "no-document",
@@ -47,6 +48,7 @@ def test_a_new_folder_passes_the_check_and_is_served(tmp_path: Path, serve: Call
         "no-such-place",
         "not-empty",
         "long-name",
+        "unwritable",
     ],
 )
 def test_what_cannot_be_ends_with_2_and_says_why(tmp_path: Path, arguments: list[str], says: str) -> None:

@@ -28,6 +28,21 @@ def test_a_readme_block_runs_as_it_stands(serve: Callable[..., str], tmp_path: P
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_readmes_judge_finds_a_twin_without_fault(serve: Callable[..., str], tmp_path: Path) -> None:
+    (text,) = re.findall(r"<!-- judge -->\n```bash\n(.*?)```", README, re.DOTALL)
+    text = text.replace("http://127.0.0.1:8080", serve("uumit")).replace("60s", "8s")
+    command = ["bash", "-euo", "pipefail", "-c", text.replace("tasktwin ", f"{sys.executable} -m tasktwin ")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "junit.xml",
+        "report.html",
+        "report.json",
+        "report.sarif",
+        "traffic.har",
+    }
+
+
 def test_every_option_of_serve_stands_in_the_readme() -> None:
     help_text = subprocess.run(
         [sys.executable, "-m", "tasktwin", "serve", "--help"], capture_output=True, text=True, check=True

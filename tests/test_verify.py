@@ -103,8 +103,15 @@ def test_what_is_known_fails_no_more(tmp_path: Path) -> None:
         (["http://127.0.0.1:1", "--provider", "aitasker", "--read-only", "--allow-writes=*"], "contradict each other"),
         (["--provider", "aitasker", "--allow-writes", "http://127.0.0.1:1", "http://127.0.0.1:1"], "put the URL before"),
         (["http://127.0.0.1:1", "--provider", "aitasker", "--credentials", "missing.yaml"], "cannot be read"),
+        (["http://127.0.0.1:1", "--provider", "uumit", "--operation", "createTsk"], "Did you mean 'createTask'?"),
+        (["http://127.0.0.1:1", "--provider", "uumit", "--allow-writes=nix*"], "no operation is called 'nix*'"),
+        (["http://127.0.0.1:1", "--provider", "uumit", "--report", "/dev/null/x"], "reports cannot be written here"),
+        (["http://127.0.0.1:1", "--provider", "uumit", "--baseline", "/proc/nix/b"], "baseline cannot be written here"),
     ],
-    ids=["provider", "scheme", "userinfo", "query", "port", "phase", "shard", "rate", "budget", "both", "glob", "credentials"],
+    ids=[
+        "provider", "scheme", "userinfo", "query", "port", "phase", "shard", "rate", "budget", "both", "glob",
+        "credentials", "no-operation", "nothing-to-allow", "report", "baseline",
+    ],
 )  # fmt: skip
 def test_wrong_usage_is_told(words: list[str], message: str) -> None:
     done = run("verify", *words)
@@ -195,6 +202,25 @@ def test_a_storm_of_refusals_ends_a_run_that_judged_nothing() -> None:
         asked = len(server.asked)
     assert (done.exit_code, asked) == (3, 4)
     assert "the target keeps refusing with 429" in done.stdout
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>Too Many Requests</html>"], ids=["empty", "html"])
+def test_a_target_that_refuses_every_request_was_not_judged(body: bytes) -> None:
+    with answering(lambda _asked: (429, {"Retry-After": "86400", "Content-Type": "text/html"}, body)) as server:
+        done = run("verify", server.url, *ALL)
+    assert done.exit_code == 3
+    assert "error: the target keeps refusing with 429" in done.stderr
+
+
+def test_a_target_whose_answers_never_come_whole_is_not_called_good() -> None:
+    def large(_asked: Asked) -> Parts:
+        return 200, {"Content-Type": "application/json"}, repeat(b" " * 1_048_576, 6)
+
+    with answering(large) as server:
+        done = run("fuzz", server.url, *ALL, "--phases", "lifecycle", "--operation", "getTask", "--time-budget", "3s")
+    assert done.exit_code == 3
+    assert "nothing contradicts the contract" not in done.stdout
+    assert "answers came whole: the answer is larger than 4 MiB" in done.stderr
 
 
 def test_nobody_there_is_told() -> None:

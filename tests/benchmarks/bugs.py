@@ -5,6 +5,8 @@ each judge, and both judges get the same seconds. Schemathesis is ``st run`` wit
 streams bounded, caches off and the setting under which it sees lost resources. A failure counts as the bug found when the
 same judge does not report it (same operation, same rule) for a correct deployment of that provider; what a judge reports
 for correct ones are false alarms. A judge is stopped at the first failure that counts.
+What ``tasktwin`` found is shown again: its script is run in bash on the same deployment, begun anew, and on the untouched
+twin, and must print something else there.
 The table: found, after how many seconds, by a story of how many requests; then the correct ones by seed.
 A measurement, not a test. ``--only GLOB`` and ``--judge`` choose, ``--seconds``, ``--jobs``, ``--seeds`` set, ``--json FILE``
 keeps the results.
@@ -15,6 +17,7 @@ import contextlib
 import json
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -23,7 +26,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from statistics import median
@@ -31,7 +34,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from tests.deployments.catalogue import DEPLOYMENTS
+from tests.deployments.catalogue import DEPLOYMENTS, PROVIDERS
 from tests.deployments.deployment import Deployment
 
 from tasktwin import load
@@ -45,6 +48,12 @@ with-security-parameters = false
 [cache]
 enabled = false
 """
+MASKED = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|[0-9a-f]{20,}|\d{4}-\d\d-\d\dT[\d:.]+Z?|\b1\d{9,12}\b|127\.0\.0\.1:\d+"
+    r"|[\w-]*X-Amz[^\"]*|eyJ[\w.-]+"
+)
+"""What differs from run to run: identifiers, times, addresses, signatures."""
+
 GRACE = 30.0
 """Seconds beyond its budget after which a judge is ended."""
 
@@ -56,6 +65,8 @@ class Seen:
     mark: str
     seconds: float
     length: int
+    script: str = ""
+    actual: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,7 @@ class Result:
     found: Seen | None
     all: tuple[str, ...]
     trouble: str = ""
+    again: str = ""
 
 
 @contextlib.contextmanager
@@ -132,7 +144,7 @@ def by_tasktwin(each: Deployment, url: str, seconds: float, seed: int, innocent:
         for line in lines_of(process, began + seconds + GRACE):
             if line.startswith("failure: ") and each.kind != "correct":
                 time.sleep(0.2)
-                process.send_signal(signal.SIGINT)
+                process.send_signal(signal.SIGTERM)
                 break
         code = _ended(process)
         took = time.monotonic() - began
@@ -143,7 +155,10 @@ def by_tasktwin(each: Deployment, url: str, seconds: float, seed: int, innocent:
     except ValueError:
         return Result("tasktwin", each.name, each.kind, seed, took, None, (), f"exit {code}, no report")
     failures = [one for one in report["findings"] if one["severity"] == "failure"]
-    seen = [Seen(one["cause"], min(one.get("seconds", took), took), len(one["story"])) for one in failures]
+    seen = [
+        Seen(one["cause"], min(one["seconds"], took), len(one["story"]), one["script"], one["actual"])
+        for one in failures
+    ]
     counted = [one for one in seen if one.mark not in innocent]
     first = min(counted, key=lambda one: one.seconds, default=None)
     marks = tuple(sorted({one.mark for one in seen}))
@@ -180,7 +195,7 @@ def by_schemathesis(each: Deployment, url: str, seconds: float, seed: int, innoc
         if over or (first and each.kind != "correct"):
             break
         time.sleep(0.2)
-    process.send_signal(signal.SIGINT) if process.poll() is None else None
+    process.terminate()
     _ended(process)
     took = time.monotonic() - began
     return Result("schemathesis", each.name, each.kind, seed, took, first, tuple(sorted({one.mark for one in seen})))
@@ -228,14 +243,51 @@ def _ended(process: subprocess.Popen[str]) -> int:
 RUN = {"tasktwin": by_tasktwin, "schemathesis": by_schemathesis}
 
 
-def measure(judge: str, each: Deployment, seconds: float, seed: int, innocent: frozenset[str]) -> Result:
+def measure(
+    judge: str, each: Deployment, seconds: float, seed: int, innocent: frozenset[str], healthy: str = ""
+) -> Result:
     """One judge on one deployment."""
     with served(each.name) as url:
         result = RUN[judge](each, url, seconds, seed, innocent)
-    word = f"found after {result.found.seconds:.1f} s" if result.found else "nothing"
+    if result.found and result.found.script and healthy:
+        result = replace(result, again=shown_again(each.name, result.found, healthy))
+    word = f"found after {result.found.seconds:.1f} s {result.again}" if result.found else "nothing"
     sys.stderr.write(f"{judge:12} {each.name:36} {result.seconds:5.1f} s  {word} {result.trouble}\n")
     sys.stderr.flush()
     return result
+
+
+def shown_again(name: str, found: Seen, healthy: str) -> str:
+    """Paste a finding's script into bash, on the deployment begun anew and on the untouched twin; whether they differ.
+
+    Identifiers and times are masked. A race is a chance: at most four times.
+    """
+    for _ in range(4):
+        with served(name) as url:
+            faulty, right = _pasted(found.script, url), _pasted(found.script, healthy)
+        if faulty != right:
+            return "again"
+    return "NOT AGAIN"
+
+
+def _pasted(script: str, url: str) -> str:
+    """What a script prints on a deployment, without what differs each time."""
+    text = re.sub(r"^url=.*$", f"url={url}", script, count=1, flags=re.MULTILINE)
+    done = subprocess.run(["bash", "-c", text], capture_output=True, text=True, timeout=120, check=False)
+    return MASKED.sub("#", done.stdout.replace(url, ""))
+
+
+@contextlib.contextmanager
+def healthy_twin(provider: str) -> Iterator[str]:
+    """The untouched twin on a free port."""
+    command = [sys.executable, "-m", "tasktwin", "serve", provider, "--port", "0", "--quiet"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def table(results: Sequence[Result], judges: Sequence[str], console: Console) -> None:
@@ -244,17 +296,18 @@ def table(results: Sequence[Result], judges: Sequence[str], console: Console) ->
     for name in (
         "deployment",
         "kind",
+        "script",
         *(f"{judge}: s" for judge in judges),
         *(f"{judge}: requests" for judge in judges),
     ):
-        shown.add_column(name, justify="left" if name in {"deployment", "kind"} else "right")
+        shown.add_column(name, justify="left" if name in {"deployment", "kind", "script"} else "right")
     faulty = [each for each in results if each.kind != "correct"]
     for name in dict.fromkeys(each.name for each in faulty):
         row = {each.judge: each for each in faulty if each.name == name}
         found = [row[judge].found if judge in row else None for judge in judges]
         times = [f"{one.seconds:.1f}" if one else "-" for one in found]
         lengths = [str(one.length) if one else "-" for one in found]
-        shown.add_row(name, next(iter(row.values())).kind, *times, *lengths)
+        shown.add_row(name, next(iter(row.values())).kind, _word(row.get("tasktwin")), *times, *lengths)
     console.print(shown)
     for judge in judges:
         own = [each for each in faulty if each.judge == judge]
@@ -272,9 +325,15 @@ def table(results: Sequence[Result], judges: Sequence[str], console: Console) ->
             )
 
 
+def _word(result: Result | None) -> str:
+    """Whether a finding's script shows it again."""
+    return "" if result is None or not result.found else "again" if result.again == "again" else "NOT AGAIN"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="*", help="a glob of deployments")
+    parser.add_argument("--only", default="*", help="globs of deployments")
+    parser.add_argument("--first", type=int, default=0, help="the first so many of each provider")
     parser.add_argument("--judge", action="append", choices=JUDGES)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--jobs", type=int, default=2)
@@ -282,9 +341,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     judges = asked.judge or list(JUDGES)
-    chosen = [each for each in DEPLOYMENTS if fnmatchcase(each.name, asked.only)]
+    chosen = [each for each in DEPLOYMENTS if any(fnmatchcase(each.name, glob) for glob in asked.only.split(","))]
+    if asked.first:
+        chosen = [each for name in PROVIDERS for each in [one for one in chosen if one.provider == name][: asked.first]]
     correct = [each for each in DEPLOYMENTS if each.kind == "correct"]
-    with ThreadPoolExecutor(asked.jobs) as pool:
+    if not asked.seeds:
+        correct = []
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(asked.jobs) as pool:
+        healthy = {name: stack.enter_context(healthy_twin(name)) for name in {each.provider for each in chosen}}
         first = [
             pool.submit(measure, judge, each, asked.seconds, seed, frozenset[str]())
             for judge in judges
@@ -301,7 +365,7 @@ def main() -> None:
             for provider in {each.provider for each in DEPLOYMENTS}
         }
         second = [
-            pool.submit(measure, judge, each, asked.seconds, 0, innocent[judge, each.provider])
+            pool.submit(measure, judge, each, asked.seconds, 0, innocent[judge, each.provider], healthy[each.provider])
             for each in chosen
             if each.kind != "correct"
             for judge in judges

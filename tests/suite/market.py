@@ -1,6 +1,6 @@
 """The small market of jobs as a deployment: a good one, or one whose rules were changed; and what it is judged by."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -34,16 +34,27 @@ limits:
 """
 
 
-def files(**changed: str) -> dict[str, str]:
-    """The market's files; ``provider`` and ``openapi`` replace one text by another, written ``old => new``."""
-    one, example = '{$ref: "#/components/schemas/NewJob"}}}}', '{$ref: "#/components/schemas/NewJob"}, example: {title: Dig, hours: 3}}}}'
+def files(*, more: str = "", **changed: str) -> dict[str, str]:
+    """The market's files; ``provider`` and ``openapi`` replace one text by another, written ``old => new``.
+
+    ``more`` changes ``provider`` once more.
+    """
+    one, example = (
+        '{$ref: "#/components/schemas/NewJob"}}}}',
+        '{$ref: "#/components/schemas/NewJob"}, example: {title: Dig, hours: 3}}}}',
+    )
     found = dict(FILES)
     found["openapi.yaml"] = found["openapi.yaml"].replace(one, example)
     old = "      x-provenance: stated D\n      type: object\n      properties:\n        title:"
-    found |= edited("openapi.yaml", old, old.replace("object\n", "object\n      required: [title]\n"), found["openapi.yaml"])
+    found |= edited(
+        "openapi.yaml", old, old.replace("object\n", "object\n      required: [title]\n"), found["openapi.yaml"]
+    )
     for name, change in changed.items():
         was, _, becomes = change.partition(" => ")
         found |= edited(f"{name}.yaml", was, becomes, found[f"{name}.yaml"])
+    if more:
+        was, _, becomes = more.partition(" => ")
+        found |= edited("provider.yaml", was, becomes, found["provider.yaml"])
     return found
 
 
@@ -80,7 +91,9 @@ def oracle() -> Oracle:
 
 def target_of(url: str, seconds: float | None = 60, provider: Provider | None = None) -> Target:
     principals = (provider or good()).rules.principals
-    return Target(url, Callers({name: dict(each.headers) for name, each in principals.items()}), Budget(seconds), patience=3.0)
+    return Target(
+        url, Callers({name: dict(each.headers) for name, each in principals.items()}), Budget(seconds), patience=3.0
+    )
 
 
 @contextmanager
@@ -130,5 +143,3 @@ def ask(method: str, path: str, who: str = ANN, body: Any = None, **headers: str
 def causes(run: Run) -> dict[str, str]:
     """What was found: the severity by the cause."""
     return {each.cause: each.severity for each in run.findings}
-
-

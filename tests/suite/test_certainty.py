@@ -53,7 +53,14 @@ def test_a_document_without_marks_is_the_apis_own_word(tmp_path: Path) -> None:
 
 
 def test_an_operation_without_a_mark_among_others_that_have_one_is_assumed(tmp_path: Path) -> None:
-    provider = load(str(write(tmp_path, edited("openapi.yaml", '      x-provenance: "assumed: a PATCH with the fields to change"\n', ""))))
+    provider = load(
+        str(
+            write(
+                tmp_path,
+                edited("openapi.yaml", '      x-provenance: "assumed: a PATCH with the fields to change"\n', ""),
+            )
+        )
+    )
     assert operation_mark(provider, "updateJob").kind == "assumed"
 
 

@@ -66,13 +66,17 @@ def test_a_units_shard_depends_on_nothing_but_its_name(names: list[str], chance:
     assert set(worked(names[:5], (1, 3))) == set(worked(names, (1, 3))) & set(names[:5])
 
 
+def report(run: Run) -> None:
+    run.report(found())
+
+
 def test_what_goes_on_is_told() -> None:
     told: list[Event] = []
     run = new_run()
     run.tell = told.append
 
     def phase(one: Run) -> None:
-        one.work("p", [("a", nothing), ("b", lambda: one.report(found()) and None)])
+        one.work("p", [("a", nothing), ("b", lambda: report(one))])
         one.report(found())
 
     go_through(run, [("p", phase)])
@@ -99,7 +103,13 @@ def test_a_unit_that_was_cut_short_does_not_count_as_done() -> None:
         raise SpentError("the time is over")
 
     run = new_run()
-    go_through(run, [("p", lambda one: one.work("p", [("a", nothing), ("b", cut), ("c", nothing)])), ("q", lambda one: one.work("q", [("d", nothing)]))])
+    go_through(
+        run,
+        [
+            ("p", lambda one: one.work("p", [("a", nothing), ("b", cut), ("c", nothing)])),
+            ("q", lambda one: one.work("q", [("d", nothing)])),
+        ],
+    )
     assert run.units == ["p:a", "q:d"]
     assert [(each.phase, each.cut) for each in run.ended] == [("p", "the time is over"), ("q", "")]
     assert run.cut == ""
@@ -114,7 +124,8 @@ def test_what_ends_a_run_is_written_down_and_passed_on(error: BaseException, cut
     def phase(_run: Run) -> None:
         raise error
 
-    run, later = new_run(), []
+    later: list[Run] = []
+    run = new_run()
     with pytest.raises(type(error)):
         go_through(run, [("p", phase), ("q", later.append)])
     assert (run.cut, run.ended[-1].cut, later) == (cut, cut, [])
@@ -143,5 +154,3 @@ def test_what_is_in_the_baseline_is_not_reported() -> None:
     run.tell = told.append
     assert not run.report(found("c"))
     assert told == []
-
-

@@ -70,6 +70,28 @@ def test_scripts_are_not_wrapped_in_a_narrow_terminal() -> None:
     assert script in printed(small_run(finding(script=script)), width=40)
 
 
+def test_in_a_file_each_fact_is_one_line_without_blanks_behind_it() -> None:
+    told = printed(small_run(finding(expected="much " * 60)), width=40).splitlines()
+    assert f"  expected     {'much ' * 60}".rstrip() in told
+    assert not [each for each in told if each != each.rstrip()]
+
+
+def test_of_what_is_left_over_a_few_are_named() -> None:
+    run = small_run()
+    run.leftovers += [f"task {n}" for n in range(300)]
+    told = printed(run)
+    assert told.count("left over") == 6
+    assert "and 296 more: --report DIR lists all" in told
+
+
+def test_where_no_answer_was_a_success_the_url_is_asked_for() -> None:
+    run = small_run()
+    assert "beware" not in printed(run)
+    run.answered.clear()
+    run.answered["getTask", 404] = 3
+    assert "beware     no answer was a success: is this the API's base URL" in printed(run)
+
+
 def test_a_thousand_findings_are_not_all_told() -> None:
     told = printed(small_run(*(finding(f"number {n}", story=(), script="") for n in range(1_000))))
     assert told.count("expected") == 50

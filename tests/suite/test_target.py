@@ -18,7 +18,10 @@ from tasktwin.suite.budget import Budget, SpentError
 from tasktwin.suite.target import LOST, MOST_BODY, STORM, TRIES, Callers, Target, UnreachableError
 from tasktwin.suite.traffic import Reply, Request, Sent
 
-HEADERS = {"ann": {"Authorization": "Bearer ann-token", "X-Key": "k3y-of-ann"}, "ben": {"Authorization": "Bearer ben-token"}}
+HEADERS = {
+    "ann": {"Authorization": "Bearer ann-token", "X-Key": "k3y-of-ann"},
+    "ben": {"Authorization": "Bearer ben-token"},
+}
 WRITTEN = {"ann": {"Authorization": "Bearer ${ANN}", "X-Key": "${KEY}"}}
 LOOK = Request("GET", "/jobs", "ann", operation="listJobs")
 
@@ -37,6 +40,10 @@ def target() -> Iterator[Make]:
     yield make
     for each in made:
         each.close()
+
+
+def sends(target: Target, times: int) -> list[Reply]:
+    return [target.send(LOOK) for _ in range(times)]
 
 
 def plain(_asked: Asked) -> Parts:
@@ -139,8 +146,7 @@ def test_a_wait_that_is_too_long_is_obeyed_by_giving_up(target: Make) -> None:
     with answering(refusing(99, Retry_After="3600")) as server:
         there = target(server.url)
         with pytest.raises(SpentError, match="keeps refusing with 429 and asks to wait 3600 s"):
-            for _ in range(STORM):
-                assert there.send(LOOK).status == 429
+            assert {reply.status for reply in sends(there, STORM)} == {429}
     assert len(server.asked) == STORM
     assert elapsed() - began < 5
 
@@ -156,7 +162,12 @@ def endless(_asked: Asked) -> Parts:
 
 
 def trickling(_asked: Asked) -> Parts:
-    return 200, {}, (time.sleep(0.05) or b"x" for _ in range(100))
+    return 200, {}, map(slowly, range(100))
+
+
+def slowly(_n: int) -> bytes:
+    time.sleep(0.05)
+    return b"x"
 
 
 def zipped(_asked: Asked) -> Parts:
@@ -193,8 +204,7 @@ def test_one_silence_is_an_answer_that_never_came_and_many_mean_that_nobody_is_t
         reply = there.send(LOOK)
         assert (reply.status, reply.cut, reply.problem) == (0, True, "no answer: ReadTimeout")
         with pytest.raises(UnreachableError, match=f"no answer to {LOST} requests in a row"):
-            for _ in range(LOST):
-                there.send(LOOK)
+            sends(there, LOST)
 
 
 def test_a_port_where_nobody_listens_is_told_with_its_url(target: Make) -> None:
@@ -242,8 +252,7 @@ def test_a_spent_budget_sends_nothing(target: Make) -> None:
     with answering(plain) as server:
         there = target(server.url, Budget(requests=2))
         with pytest.raises(SpentError):
-            for _ in range(3):
-                there.send(LOOK)
+            sends(there, 3)
     assert len(server.asked) == 2
 
 

@@ -154,4 +154,5 @@ def _libraries() -> tuple[Any, Any]:
         from hypothesis.configuration import set_hypothesis_home_dir  # noqa: PLC0415
 
         set_hypothesis_home_dir(Path(os.devnull, "hypothesis"))
+        warnings.filterwarnings("ignore", "The database setting is not configured")  # it is not, and need not be
     return schemathesis, hypothesis

@@ -60,7 +60,7 @@ def make_folder(folder: str, openapi: str) -> Scaffold:
     """
     target, source = _target(folder), Path(openapi)
     document = _document(source, openapi)
-    with tempfile.TemporaryDirectory(prefix=".tasktwin-", dir=target.parent) as workshop:
+    with _workshop(target, folder) as workshop:
         staged = Path(workshop) / target.name
         staged.mkdir()
         (staged / "openapi.yaml").write_text(document, encoding="utf-8")
@@ -69,6 +69,14 @@ def make_folder(folder: str, openapi: str) -> Scaffold:
         _check(staged, openapi)
         _put(staged, target, folder)
     return replace(made, called=folder, provider=load(str(target)))
+
+
+def _workshop(target: Path, folder: str) -> "tempfile.TemporaryDirectory[str]":
+    """A place on the same disk, where the folder is made before it comes to its own."""
+    try:
+        return tempfile.TemporaryDirectory(prefix=".tasktwin-", dir=target.parent)
+    except OSError as error:
+        raise MisuseError(f"{folder} cannot be made in {target.parent}: {error.strerror}") from None
 
 
 def _target(folder: str) -> Path:

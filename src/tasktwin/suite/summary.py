@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MOST = 50
 """Findings that are told; of more only the number."""
 
+MOST_LEFT = 5
+"""Resources that were left over and are named."""
+
 MOST_TEXT = 600
 """Characters of one text."""
 
@@ -65,19 +68,24 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
 
 def _ends(account: Account, reports: Sequence[Path]) -> Iterator[tuple[str, str]]:
     """What is to know besides the findings."""
+    cuts: dict[str, list[str]] = {}
     for part in account.parts:
         if part.cut:
-            yield "cut short", f"{part.name}: {part.cut}"
+            cuts.setdefault(part.cut, []).append(part.name)
+    yield from (("cut short", f"{', '.join(names)}: {why}") for why, names in cuts.items())
+    for part in account.parts:
         if part.skipped:
             reasons = list(dict.fromkeys(why for _, why in part.skipped))
             more = f"; and {len(reasons) - 3} more reasons" if len(reasons) > 3 else ""
             yield "skipped", f"{part.name}: {len(part.skipped)} ({'; '.join(reasons[:3])}{more})"
     if account.accepted:
         yield "accepted", f"{len(account.accepted)} of the baseline came up again"
-    for each in account.leftovers[:20]:
+    for each in account.leftovers[:MOST_LEFT]:
         yield "left over", each
-    if len(account.leftovers) > 20:
-        yield "left over", f"and {len(account.leftovers) - 20} more"
+    if len(account.leftovers) > MOST_LEFT:
+        yield "left over", f"and {len(account.leftovers) - MOST_LEFT:,} more: --report DIR lists all"
+    if account.requests and not any(200 <= status < 300 for each in account.operations for status in each.statuses):
+        yield "beware", "no answer was a success: is this the API's base URL, and are the credentials valid there?"
     yield "covered", _coverage(account)
     for path in reports:
         yield "report", str(path)
@@ -105,6 +113,11 @@ def _print_facts(console: "Console", facts: Sequence[tuple[str, str]]) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     if not facts:
+        return
+    if not console.is_terminal:  # to be searched and cut: one line each, however long
+        width = max(len(name) for name, _ in facts)
+        for name, text in facts:
+            _line(console, f"{name:<{width}}  {clipped(text, MOST_TEXT)}".rstrip())
         return
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)

@@ -229,6 +229,17 @@ def test_reports_are_written_without_a_credential(deployment: Deployment, before
     assert '-H "x-key: $X_KEY"' in ended.out
 
 
+@pytest.mark.parametrize("name", ["api_key", "apikey", "api-key", "access_token"])
+def test_a_parameter_that_sounds_like_a_credential_is_left_out_be_it_short(
+    deployment: Deployment, before: Before, name: str
+) -> None:
+    proxy = before(deployment.url)
+    ask(f"{proxy.url}/unknown?{name}=h5x&page=2")
+    ended = proxy.stop()
+    assert "h5x" not in ended.out + ended.err
+    assert f"/unknown?{name}=[redacted]&page=2" in ended.out
+
+
 def test_a_report_that_cannot_be_written_is_told_at_once(before: Before, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     proxy = before("http://127.0.0.1:9", "--report", str(tmp_path / "file"))

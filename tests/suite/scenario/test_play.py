@@ -30,7 +30,7 @@ def test_a_step_that_fails_is_a_finding_with_what_was_expected(serve: Serve, tmp
     run = play(jobs(tmp_path, document(flow(POST, wrong))), serve(str(tmp_path / "jobs")))
     (found,) = run.findings
     assert (found.rule, found.severity, found.operation) == ("scenario.step", "failure", "getJob")
-    assert found.title == "Jobs: It runs."
+    assert found.title == 'Jobs, step read: $response.body#/state is "open"'
     assert found.expected == "$response.body#/state == 'running'"
     assert found.actual == '$response.body#/state is "open" (status 200)'
     assert found.pointer == "/state"

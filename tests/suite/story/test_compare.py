@@ -93,7 +93,11 @@ def test_identifiers_that_are_known_do_not_change_places(body: Any, others: list
 @settings(max_examples=150)
 def test_whatever_is_compared_each_identifier_stays_one_of_the_other_side(first: Any, second: Any, third: Any) -> None:
     comparison = Comparison(Names())
-    for ours, theirs in ((first, second), (second, third), (first, renamed(third, dict(zip(IDS, OTHERS, strict=True)), 0))):
+    for ours, theirs in (
+        (first, second),
+        (second, third),
+        (first, renamed(third, dict(zip(IDS, OTHERS, strict=True)), 0)),
+    ):
         assert len(comparison.bodies(ours, theirs)) <= MOST
         assert is_bijection(comparison.names)
 
@@ -108,16 +112,19 @@ class Learning(RuleBasedStateMachine):
 
     @rule(ours=st.sampled_from(IDS) | st.integers(0, 3), theirs=st.sampled_from(OTHERS) | st.integers(0, 3))
     def learn(self, ours: Any, theirs: Any) -> None:
+        """It is learnt."""
         if self.names.fits(ours, theirs) is None:
             self.first[ours] = theirs
         self.names.learn(ours, theirs)
 
     @invariant()
     def one_to_one(self) -> None:
+        """Neither side has an identifier twice."""
         assert is_bijection(self.names)
 
     @invariant()
     def what_was_learnt_first_stays(self) -> None:
+        """Later lessons change nothing."""
         assert self.names.there == self.first
         assert all(self.names.fits(ours, theirs) for ours, theirs in self.first.items())
 

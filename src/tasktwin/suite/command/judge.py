@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Final, TextIO
 
-from tasktwin.errors import printable
+from tasktwin.errors import DataError, Problem, printable
 from tasktwin.provider import load
 from tasktwin.suite.command.order import Order
 from tasktwin.suite.command.plan import as_document, plan_of, print_plan
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from tasktwin.suite.baseline import Baseline
 
 FINE, FINDINGS, WRONG, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
-REFUSED: Final = frozenset({429, 503})
+TOO_MANY: Final = 429
+REFUSED: Final = frozenset({TOO_MANY, 503})
 
 
 def judge(order: Order) -> int:
@@ -42,6 +44,7 @@ def judge(order: Order) -> int:
         return FINE
     baseline = read_baseline(Path(order.baseline)) if order.baseline else None
     known = baseline.causes if baseline else frozenset[str]()
+    _see_places(order)
     errors = None if order.quiet else _console(sys.stderr)
     if errors:
         print_plan(plan, errors, whole=False)
@@ -49,10 +52,12 @@ def judge(order: Order) -> int:
     with Progress(errors, session.run, lambda: session.run.target.sent) as progress, _stoppable():
         session.run.tell = progress.hear
         end = session.go() if order.workers == 1 else share(session, known)
+    run = session.run
+    run.cut = run.cut or why_nothing_was_judged(run)
     _tell(session, baseline)
-    if end in {"unreachable", "lost"}:
-        sys.stderr.write(f"error: {session.run.target.callers.redact(printable(session.run.cut))}\n")
-    return _code(session.run, end)
+    if run.cut and end != "interrupted":
+        sys.stderr.write(f"error: {run.target.callers.redact(printable(run.cut))}\n")
+    return _code(run, end)
 
 
 def _tell(session: Session, baseline: "Baseline | None") -> None:
@@ -63,13 +68,16 @@ def _tell(session: Session, baseline: "Baseline | None") -> None:
 
     order, run = session.order, session.run
     again = command_of(order)
+    files: list[Path] = []
+    try:
+        files += write_reports(Path(order.report), run, command=again, url=order.url) if order.report else []
+    finally:  # a disk that is full must not take with it what was found
+        if order.as_json:
+            _print_json(summary(run, command=again))
+        else:
+            print_summary(run, _console(sys.stdout), command=again, reports=files)
     if baseline is not None and baseline.is_missing and not run.cut:
         write_baseline(baseline.path, account_of(run, command=again, url=order.url).findings)
-    files = write_reports(Path(order.report), run, command=again, url=order.url) if order.report else []
-    if order.as_json:
-        _print_json(summary(run, command=again))
-    else:
-        print_summary(run, _console(sys.stdout), command=again, reports=files)
 
 
 def _code(run: Run, end: End) -> int:
@@ -77,16 +85,44 @@ def _code(run: Run, end: End) -> int:
         return INTERRUPTED
     if end in {"unreachable", "lost"}:
         return UNREACHABLE if end == "unreachable" else WRONG
-    if run.findings.failures:
+    if run.findings.failures and not _is_refused(run):
         return FINDINGS
-    return UNREACHABLE if is_storm(run) else FINE
+    return UNREACHABLE if run.cut else FINE
 
 
-def is_storm(run: Run) -> bool:
-    """Whether the run was ended by a target that refuses everything: then nothing was judged."""
-    last = [each.reply.status for each in list(run.target.traffic)[-STORM:]]
-    cut = any("keeps refusing" in each.cut for each in run.ended)
-    return cut and len(last) == STORM and REFUSED.issuperset(last)
+def why_nothing_was_judged(run: Run) -> str:
+    """Why a run that came to its end says nothing of the deployment, "" if it does say something."""
+    traffic = list(run.target.traffic)
+    last = [each.reply.status for each in traffic[-STORM:]]
+    refused = next((each.cut for each in run.ended if "keeps refusing" in each.cut), "")
+    if refused and len(last) == STORM and REFUSED.issuperset(last):
+        return refused
+    if _is_refused(run):
+        return (
+            f"the target refused all {len(traffic):,} requests with {TOO_MANY}"
+        )
+    if traffic and all(each.reply.cut for each in traffic):
+        return f"not one of {len(traffic):,} answers came whole: {traffic[-1].reply.problem}"
+    return ""
+
+
+def _is_refused(run: Run) -> bool:
+    """Whether not one request was let through."""
+    return bool(run.target.traffic) and all(each.reply.status == TOO_MANY for each in run.target.traffic)
+
+
+def _see_places(order: Order) -> None:
+    """Raises ``DataError`` where reports and baseline cannot be written: found out now, not after hours."""
+    for what, folder in (("reports", order.report), ("baseline", order.baseline and str(Path(order.baseline).parent))):
+        if not folder:
+            continue
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            problem = f"the {what} cannot be written here: {error.strerror or error}"
+            raise DataError(Problem(problem, file=folder)) from None
 
 
 def command_of(order: Order) -> str:

@@ -6,8 +6,9 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 from tasktwin.contract import Match, Operation
-from tasktwin.errors import printable
+from tasktwin.errors import MisuseError, printable
 from tasktwin.provider import Provider
+from tasktwin.provider.yaml_file import did_you_mean
 from tasktwin.suite.command.order import SCENARIOS, Order
 from tasktwin.suite.target import Callers
 from tasktwin.suite.traffic import Request
@@ -57,7 +58,8 @@ class Plan:
 
 
 def plan_of(order: Order, provider: Provider, callers: Callers) -> Plan:
-    """The plan for an order."""
+    """The plan for an order. Raises ``MisuseError`` for a glob that no operation matches."""
+    see_globs(order, tuple(provider.rules.contract.operations))
     permission = Permission(provider, order.globs)
     asked = [each for each in provider.rules.contract.operations.values() if _is_asked_for(order, each.id)]
     planned = tuple(
@@ -81,6 +83,14 @@ def plan_of(order: Order, provider: Provider, callers: Callers) -> Plan:
         order.cleanup,
         scenarios,
     )
+
+
+def see_globs(order: Order, operations: tuple[str, ...]) -> None:
+    """Raises ``MisuseError`` for a glob that no operation matches: what it was meant for would silently not be done."""
+    for option, globs in (("--operation", order.operations), ("--allow-writes", order.writes or ())):
+        for glob in globs:
+            if not any(fnmatchcase(each, glob) for each in operations):
+                raise MisuseError(f"{option}: no operation is called {glob[:80]!r}. {did_you_mean(glob, operations)}")
 
 
 def _is_asked_for(order: Order, operation: str) -> bool:
@@ -193,9 +203,10 @@ def print_plan(plan: Plan, console: "Console", *, whole: bool) -> None:
     say("phases", ", ".join(plan.phases))
     if plan.scenarios:
         say("scenarios", ", ".join(plan.scenarios))
+    whose = "your credentials" if plan.own_credentials else "demo credentials"
     say(
         "callers",
-        f"{', '.join(plan.principals)} ({'your credentials' if plan.own_credentials else 'demo credentials'})",
+        f"{', '.join(plan.principals)} ({whose})" if plan.principals else "nobody: it asks for no credentials",
     )
     writing = [each for each in plan.operations if each.writes]
     denied = [each.id for each in writing if not each.allowed]

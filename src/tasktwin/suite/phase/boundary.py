@@ -112,7 +112,7 @@ def _values(schema: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
     if "null" in kinds:
         yield "null", None
     if "boolean" in kinds:
-        yield from (("true", True), ("false", False))
+        yield from (("true", True), ("true again", True), ("false", False))
     yield "another type", {"another": "type"} if "object" not in kinds else "text"
 
 

@@ -24,9 +24,15 @@ def lifecycle(run: Run) -> None:
     guide = Guide(ground.desk, ground.atlas, ground.principals, run.asked_for)
     tours = [*guide.tours(), *edges(ground.desk, ground.atlas)]
     planner = Planner(ground.desk, ground.principals, run.options.seed, may_wait=run.target.has_clock)
+    _take(run, ground.theatre, tours)
     if not run.options.operations:
-        tours += planner.plan(run.options.max_examples)
-    run.work("lifecycle", [(tour.name, partial(go, ground.theatre, tour)) for tour in tours])
+        for walks in planner.batches(run.options.max_examples):
+            _take(run, ground.theatre, walks)
+
+
+def _take(run: Run, theatre: Theatre, tours: Sequence[Tour]) -> None:
+    run.work("lifecycle", [(tour.name, partial(go, theatre, tour)) for tour in tours])
+    run.target.budget.check()
 
 
 def go(theatre: Theatre, tour: Tour) -> None:

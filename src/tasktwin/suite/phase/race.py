@@ -11,6 +11,7 @@ from tasktwin.suite.phase.atlas import Atlas
 from tasktwin.suite.phase.burst import Volley, at_once, most
 from tasktwin.suite.phase.deed import Deed, acted_on, deeds, looks_after, tries
 from tasktwin.suite.phase.proof import led_there, looked, prove, told
+from tasktwin.suite.story.compare import is_time
 from tasktwin.suite.story.inputs import Inputs, Place
 from tasktwin.suite.story.judge import Mismatch, short
 from tasktwin.suite.story.sketch import Desk, Sketch
@@ -30,6 +31,9 @@ MOST_RIVALS = 3
 
 MOST_FIELDS = 5
 """So many fields of one row are changed at once."""
+
+MOST_ROWS = 4
+"""So many rows compete for what is there."""
 
 MOST_DOUBLINGS = 24
 """So often an amount is doubled to find one that can be spent only a few times."""
@@ -71,6 +75,7 @@ def planned(desk: Desk, known: Sequence[Deed], principals: Sequence[str]) -> Ite
         yield from _equal(desk, deed)
         yield from _spending(desk, deed)
         yield from _siblings(desk, deed, principals)
+        yield from _using_up(desk, deed)
         yield from _fields(desk, deed)
     yield from _rivals(desk, known)
 
@@ -94,7 +99,7 @@ def _play(theatre: Theatre, race: Race, stage: Stage, *, turns: bool) -> list[Fi
     volley = at_once(stage, [replace(step, volley=1, about="at once") for step in race.steps], race.looks)
     if volley is None:
         return None
-    wrong = [*_outcome(race, volley)]
+    wrong = [*_outcome(race, volley), *_alike(race, volley)]
     found = [told(stage, volley.taken[-1], each) for each in wrong]
     if found or volley.order is None or not volley.sure:
         return found
@@ -121,6 +126,28 @@ def _outcome(race: Race, volley: Volley) -> Iterator[Mismatch]:
     elif volley.order is None:
         title = f"{race.about} at once: these cannot all succeed in any order"
         yield Mismatch("race.order", title, expected, actual, IN_TURN, f"race.order:{race.name}")
+
+
+def _alike(race: Race, volley: Volley) -> Iterator[Mismatch]:
+    """Members that name a row, which one after another all have values of their own, and at once have the same."""
+    won = [each for each in volley.taken if each.reply.good and each.expected.good]
+    pairs = [(dict(_named(each.expected.shape)), dict(_named(each.reply.json()))) for each in won]
+    for name in pairs[0][0] if len(pairs) > 1 else ():
+        ours, theirs = ([side[name] for side in sides if name in side] for sides in zip(*pairs, strict=True))
+        if len(set(ours)) == len(ours) == len(theirs) > len(set(theirs)):
+            twice = next(value for value in theirs if theirs.count(value) > 1)
+            title = f"{race.about} at once: several rows have the same {name.rpartition('/')[2]}"
+            expected, actual = "one of its own for each, as one after another", f"{twice!r} {theirs.count(twice)} times"
+            yield Mismatch("race.alike", title, expected, actual, IN_TURN, f"race.alike:{race.name}:{name}", name)
+
+
+def _named(value: Json, pointer: str = "", depth: int = 0) -> Iterator[tuple[str, Json]]:
+    """The scalars of an answer that are no times, by pointer; lists are left out."""
+    if isinstance(value, Mapping) and depth < 3:
+        for name, inner in value.items():
+            yield from _named(inner, f"{pointer}/{name}", depth + 1)
+    elif isinstance(value, (str, int)) and not isinstance(value, bool) and not is_time(value):
+        yield pointer, value
 
 
 def _statuses(replies: Sequence[Reply]) -> str:
@@ -227,6 +254,28 @@ def _siblings(desk: Desk, deed: Deed, principals: Sequence[str]) -> Iterator[Rac
             about = f"{deed.step.operation} of two rows of which one can have it"
             yield Race(f"{deed.name} twice", about, sketch, rivals, _looks(desk, sketch, rivals[:1]))
             return
+
+
+def _using_up(desk: Desk, deed: Deed) -> Iterator[Race]:
+    """The same for several rows, which together need more than there is."""
+    main, place = acted_on(desk, deed.before, deed.step), desk.inputs[deed.step.operation].main
+    maker = deed.before.steps[-1] if deed.before.steps else None
+    if main is None or place is None or maker is None or maker.key != main.ref.step:
+        return
+    sketch = deed.before.fork()
+    desk.open(sketch)
+    refs = [main.ref]
+    for _ in range(MOST_ROWS - 1):
+        again = replace(maker, key=sketch.next_key())
+        if not desk.take(sketch, again).good:
+            break
+        refs.append(Ref(again.key, main.ref.pointer))
+    sketch.saved = desk.oracle.world.save()
+    first = sketch.next_key()
+    steps = [_instead(deed.step.renamed(first + n), place, ref) for n, ref in enumerate(refs)]
+    if len(steps) > 1 and 0 < _wins(desk, sketch, steps) < len(steps):
+        about = f"{deed.step.operation} of {len(steps)} rows that need more than there is"
+        yield Race(f"{deed.name} of many", about, sketch, tuple(steps), _looks(desk, sketch, steps), spends=True)
 
 
 def _known_twins(desk: Desk, deed: Deed) -> Iterator[tuple[Sketch, Step]]:

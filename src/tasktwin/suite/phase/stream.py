@@ -63,11 +63,17 @@ def _twice(theatre: Theatre, case: Case, play: Play) -> None:
         return
     case.hasty = True
     with theatre.stage() as stage:
-        again = {mismatch.cause: mismatch for _, mismatch in reversed(play(case, stage))}
-        told = [each for each in stage.taken if not each.broken]
+        again = {mismatch.cause: (each, mismatch) for each, mismatch in reversed(play(case, stage))}
         for cause in sorted(first & again.keys()):
-            found = finding(run, told, again[cause], stage.theirs)
+            found = finding(run, _story(stage, *again[cause]), again[cause][1], stage.theirs)
             run.report(replace(found, operation=case.plan.open.operation))
+
+
+def _story(stage: Stage, listener: Listener, mismatch: Mismatch) -> list[Taken]:
+    """The steps that lead there: of the streams only those that it is about."""
+    step = listener.step
+    about = {step.key, *step.refs()} | ({OPEN} if mismatch.rule == "stream.readers" else set())
+    return [each for each in stage.taken if not each.broken and (not each.step.listens or each.step.key in about)]
 
 
 # ── what is played ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -98,23 +104,26 @@ def _cut(case: Case, stage: Stage) -> list[Judged]:
     """A reader is cut, things happen meanwhile, it comes back and goes on to listen."""
     plan = case.plan
     with _Readers(case, stage) as readers:
-        first = readers.begin()
-        half = max(1, len(plan.causes) // 3)
-        if first is None or _differs(first) or first.tired or not readers.cause(plan.causes[:half]):
+        first = readers.begin(cut=True)
+        if first is None or _differs(first) or first.tired or not first.catch_up():
             return []
-        if not first.catch_up():
-            return []
+        causes = list(plan.causes)
         first.remember()
+        if not first.stage.ours.answers[OPEN]["ids"] and causes:
+            if not readers.cause([causes.pop(0)]) or not first.catch_up():
+                return []
+            first.remember()
         known = len(stage.theirs.answers[OPEN]["ids"])
         if not known or known > len(stage.ours.answers[OPEN]["ids"]):
             return []
+        half = (len(causes) + 1) // 2
         last = 0 if plan.makes else known - 1
         readers.leave(first)
-        if not readers.cause(plan.causes[half : 2 * half]):
+        if not readers.cause(causes[:half]):
             return []
         stage.theatre.settle()
         again = readers.open(after=last, about="cut, and back again")
-        if again is None or not readers.cause(plan.causes[2 * half :]):
+        if again is None or not readers.cause(causes[half:]):
             return []
         readers.settle()
         return list(story(plan.topic, again, resumed=True))
@@ -233,18 +242,20 @@ class _Readers:
             if each not in self._left:
                 each.close()
 
-    def begin(self) -> Listener | None:
+    def begin(self, *, cut: bool = False) -> Listener | None:
         """The first reader, behind what leads there; ``None`` if that does not."""
         if not self.cause(self.plan.prelude):
             return None
-        first = self.open()
+        first = self.open(cut=cut)
         if first and not self.plan.makes and first.reading.streams:
             first.catch_up()
         return first
 
-    def open(self, *, as_: str | None = None, after: int | None = None, about: str = "") -> Listener | None:
-        """One more reader: behind the first one's ``after``-th id, if that is told."""
-        step = self._step(as_, after, about)
+    def open(
+        self, *, as_: str | None = None, after: int | None = None, about: str = "", cut: bool = False
+    ) -> Listener | None:
+        """One more reader: behind the first one's ``after``-th id, if that is told. It will be ``cut``."""
+        step = replace(self._step(as_, after, about), left=cut)
         listener = listen(self.stage, step)
         if listener:
             listener.hasty = self.hasty

@@ -191,8 +191,13 @@ class Guide:
                 continue
             own = each.binding.collection.name == handle.collection
             for name in {**each.filters, **each.query}:
-                values = [row.get(each.filters.get(name, "")) if own else None, *each.query.get(name, ())]
-                texts = [value for value in dict.fromkeys(values) if isinstance(value, (str, int))][: 3 if own else 8]
+                field = each.filters.get(name, "")
+                cycle = self.desk.provider.rules.collections[handle.collection].lifecycle
+                states = list(cycle.states) if own and cycle and cycle.field == field else []
+                values = [row.get(field) if own else None, *each.query.get(name, ()), *states]
+                texts = [value for value in dict.fromkeys(values) if isinstance(value, (str, int))][
+                    : 12 if states else 3 if own else 8
+                ]
                 found += [self._see(each, who, {name: value}) for who in cast[: 2 if own else 1] for value in texts]
                 if own and each.page_size and name in each.filters:
                     found += [self._see(each, cast[0], {name: value, each.page_size: 1}) for value in texts]

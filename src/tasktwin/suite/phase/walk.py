@@ -1,7 +1,7 @@
 """Random walks through an API's lifecycles, legal and illegal: drawn on the oracle alone, so that a seed means a walk."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -58,6 +58,22 @@ class Planner:
 
     def plan(self, count: int) -> list[Tour]:
         """So many walks: the same for the same data and seed."""
+        return [tour for batch in self.batches(count) for tour in batch]
+
+    def batches(self, count: int) -> Iterator[list[Tour]]:
+        """The same, some at a time: each batch is drawn when it is wanted. Where nothing can be done there is none."""
+        planned = 0
+        for batch in range(MOST_BATCHES):
+            if planned < count and self._drawn(batch):
+                walks = self._planned[: count - planned]
+                yield [Tour(f"walk {planned + n}", tuple(walk.sketch.steps), ()) for n, walk in enumerate(walks, 1)]
+                planned += len(walks)
+                self._planned.clear()
+            else:
+                return
+
+    def _drawn(self, batch: int) -> list[Walk]:
+        """The walks of a batch."""
         from hypothesis import HealthCheck, Phase, seed, settings  # noqa: PLC0415 - heavy
         from hypothesis.stateful import run_state_machine_as_test  # noqa: PLC0415 - heavy
 
@@ -71,17 +87,11 @@ class Planner:
             phases=(Phase.generate,),
             suppress_health_check=list(HealthCheck),
         )
-        tours: list[Tour] = []
-        for batch in range(MOST_BATCHES):
-            if len(tours) >= count:
-                break
-            seeded: Any = seed(self.seed * MOST_BATCHES + batch)(machine(self))
-            run_state_machine_as_test(seeded, settings=chosen)
-            for walk in self._planned:
-                self.seen += walk.seen
-                tours.append(Tour(f"walk {len(tours) + 1}", tuple(walk.sketch.steps), ()))
-            self._planned.clear()
-        return tours[:count]
+        seeded: Any = seed(self.seed * MOST_BATCHES + batch)(machine(self))
+        run_state_machine_as_test(seeded, settings=chosen)
+        for walk in self._planned:
+            self.seen += walk.seen
+        return self._planned
 
     def begin(self, draw: Draw) -> Walk:
         """A new walk in a new world, and who takes part."""

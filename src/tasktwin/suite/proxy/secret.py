@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from shlex import quote
 from typing import Final
 from urllib.parse import parse_qsl
@@ -14,7 +15,7 @@ from tasktwin.suite.report.mask import Mask
 from tasktwin.suite.target import Callers
 from tasktwin.wire import loads
 
-_TELLING: Final = re.compile(r"auth|token|secret|session|passw|signature|credential|csrf|api-?key")
+_TELLING: Final = re.compile(r"auth|token|secret|session|passw|signature|credential|csrf|api[-_]?key")
 _LEFT_OUT: Final = HOP | {b"host", b"content-length", b"user-agent", b"accept-encoding", b"expect"}
 
 
@@ -31,7 +32,8 @@ class Secrets:
 
     def mask(self, passed: Passed) -> Mask:
         """What hides the credentials of this exchange, wherever they come up in it."""
-        return Mask.of(self.provider, Callers({"client": dict(self._found(passed))}, secret=True))
+        mask = Mask.of(self.provider, Callers({"client": dict(self._found(passed))}, secret=True))
+        return replace(mask, query=mask.query | {name for name, _ in self._in_query(passed)})
 
     def script(self, passed: Passed, url: str, mask: Mask) -> str:
         """A curl line that sends the request again, with variables in place of credentials."""
@@ -59,11 +61,14 @@ class Secrets:
         for field, said in passed.told:
             if field.lower() == b"set-cookie":
                 yield "set-cookie", said.partition(b";")[0].decode("latin-1")
-        for name, value in parse_qsl(passed.query.decode("latin-1")):
-            if name in self.query or _TELLING.search(name.lower()):
-                yield f"?{name}", value
+        yield from ((f"?{name}", value) for name, value in self._in_query(passed))
         if self.fields and passed.body:
             yield from self._fields(passed.body)
+
+    def _in_query(self, passed: Passed) -> Iterator[tuple[str, str]]:
+        for name, value in parse_qsl(passed.query.decode("latin-1")):
+            if name in self.query or _TELLING.search(name.lower()):
+                yield name, value
 
     def _fields(self, body: bytes) -> Iterator[tuple[str, str]]:
         try:

@@ -199,7 +199,7 @@ def _parts(run: Run, mask: Mask) -> tuple[Part, ...]:
             units=tuple(mask.text(rest, 2_048) for phase, _, rest in units if phase == name),
             seconds=round(sum(each.seconds for each in run.ended if each.phase == name), 3),
             requests=asked[name],
-            cut=mask.text("; ".join(each.cut for each in run.ended if each.phase == name and each.cut)),
+            cut=mask.text("; ".join(dict.fromkeys(each.cut for each in run.ended if each.phase == name and each.cut))),
             skipped=tuple(
                 (mask.text(each.what, 2_048), mask.text(each.why, 8_192)) for each in run.skipped if each.phase == name
             ),

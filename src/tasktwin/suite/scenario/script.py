@@ -10,6 +10,7 @@ from tasktwin.suite.clock import TargetTime
 from tasktwin.suite.run import Run
 from tasktwin.suite.scenario.played import Played
 from tasktwin.suite.scenario.request import uses
+from tasktwin.suite.story.script import expanded
 from tasktwin.suite.target import Callers
 from tasktwin.suite.traffic import Request
 from tasktwin.wire import Json, dumps
@@ -53,7 +54,7 @@ def curl(
     parts += [f"-H {_written(f'{name}: {value}', known)}" for name, value in request.headers.items()]
     own = callers.shown(request.as_) if request.as_ else {}
     parts += [
-        f"-H {_secret(f'{name}: {value}') if callers.secret else quote(f'{name}: {value}')}"
+        f"-H {expanded(f'{name}: {value}') if callers.secret else quote(f'{name}: {value}')}"
         for name, value in own.items()
     ]
     parts += [f"--data-binary {_written(request.body.decode('utf-8', 'replace'), known)}"] if request.body else []
@@ -103,8 +104,3 @@ def _written(text: str, known: Mapping[str, str]) -> str:
     pattern = "|".join(re.escape(value) for value in sorted(known, key=len, reverse=True))
     parts = re.split(f"({pattern})", text)
     return "".join(f'"${{{known[part]}}}"' if part in known else quote(part) for part in parts if part) or "''"
-
-
-def _secret(text: str) -> str:
-    """A header whose value is read from the environment."""
-    return '"' + re.sub(r'(["\\`])', r"\\\1", text) + '"'

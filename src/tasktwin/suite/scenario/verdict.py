@@ -36,7 +36,7 @@ def finding(run: Run, place: Place, found: Sequence[Unmet], played: Sequence[Pla
     return Finding(
         RULE,
         step.operation,
-        f"{scenario.title}: {step.about or step.id}",
+        f"{_called(scenario, flow)}, step {step.id}: {first.actual}",
         " and ".join(each.expected for each in found),
         told if "$statusCode" in told or "status" in told else f"{told} ({status})",
         _basis(run.provider, place),
@@ -46,6 +46,11 @@ def finding(run: Run, place: Place, found: Sequence[Unmet], played: Sequence[Pla
         script(run, kept, time),
         first.pointer,
     )
+
+
+def _called(scenario: Scenario, flow: Workflow) -> str:
+    """The scenario, and which of its workflows if it has several."""
+    return f"{scenario.title}, {flow.id}" if len(scenario.workflows) > 1 else scenario.title
 
 
 def _basis(provider: Provider, place: Place) -> Basis:

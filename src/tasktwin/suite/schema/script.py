@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
 
 from tasktwin.suite.finding import Line
+from tasktwin.suite.story.script import expanded
 from tasktwin.suite.target import Target
 from tasktwin.suite.traffic import Request
 from tasktwin.wire import Json
@@ -49,7 +50,7 @@ def curl(target: Target, request: Request, known: Mapping[str, str]) -> str:
     for name, value in request.headers.items():
         words += ["-H", _woven(f"{name}: {value}" if value.strip() else f"{name};", known)]
     for name, value in shown.items():
-        words += ["-H", f'"{name}: {value}"' if target.callers.secret else quote(f"{name}: {value}")]
+        words += ["-H", expanded(f"{name}: {value}") if target.callers.secret else quote(f"{name}: {value}")]
     if request.body and "content-type" not in request.headers:
         words += ["-H", "content-type:"]
     return " ".join([*words, *_body(request.body, known)])

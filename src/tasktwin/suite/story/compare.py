@@ -61,9 +61,9 @@ class Names:
         return None
 
     def learn(self, ours: Json, theirs: Json) -> None:
-        """From now on these two are the same."""
-        self.there.setdefault(ours, theirs)
-        self.here.setdefault(theirs, ours)
+        """From now on these two are the same, unless one of them is another's already."""
+        if self.fits(ours, theirs) is None:
+            self.there[ours], self.here[theirs] = theirs, ours
 
     def translate(self, text: str) -> str:
         """A text of the oracle with the identifiers in it as the deployment has them."""
@@ -120,10 +120,10 @@ class Comparison:
         expected = [self.names.there.get(row["id"], row["id"]) for row in ours]
         shown = [row["id"] for row in theirs]
         fresh = [n for n, key in enumerate(expected) if key not in shown and ours[n]["id"] not in self.names.there]
-        spare = [n for n, key in enumerate(shown) if key not in expected and key not in self.names.here]
-        for mine, other in zip(fresh, spare, strict=False):
-            self.names.learn(ours[mine]["id"], theirs[other]["id"])
-            expected[mine] = theirs[other]["id"]
+        spare = dict.fromkeys(key for key in shown if key not in expected and key not in self.names.here)
+        for mine, key in zip(fresh, spare, strict=False):
+            self.names.learn(ours[mine]["id"], key)
+            expected[mine] = key
         places = {key: n for n, key in enumerate(shown)}
         for row, key in zip(ours, expected, strict=True):
             if key in places:

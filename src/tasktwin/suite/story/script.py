@@ -28,8 +28,9 @@ def script(target: Target, played: Sequence[tuple[Step, Request, Mapping[Ref, Js
         lines.append(f"# {n + 1}. {step.as_ or 'nobody'}: {step.operation}" + (f", {step.about}" if step.about else ""))
         call = curl(target, request, {names[ref]: value for ref, value in values.items()})
         wanted = [ref for ref in names if ref.step == step.key]
+        lines += _ids_heard(played, {ref: names[ref] for ref in values})
         if step.listens:
-            lines += _left_open(n + 1, call, {names[ref]: ref for ref in wanted})
+            lines += _left_open(n + 1, call, cut=step.left)
         elif step.volley:
             lines.append(call.replace("curl -sS ", "curl -sS -w '\\nHTTP %{http_code}\\n' ", 1) + " &")
             lines += ["wait"] if last or played[n + 1][0].volley != step.volley else []
@@ -47,13 +48,24 @@ def script(target: Target, played: Sequence[tuple[Step, Request, Mapping[Ref, Js
     return "\n".join(lines) + "\n"
 
 
-def _left_open(place: int, call: str, wanted: Mapping[str, Ref]) -> list[str]:
-    """A stream that is read beside the steps behind it; of the ids that it has told by then, those that they need."""
-    lines = [f"heard_{place}=$(mktemp)", f'{call.replace("curl -sS ", "curl -sSN ", 1)} >"$heard_{place}" &', "sleep 1"]
-    for name, ref in wanted.items():
-        line = int(ref.pointer.rpartition("/")[2]) + 1
-        lines.append(f"{name}=$(sed -n 's/^id: *//p' \"$heard_{place}\" | sed -n {line}p)")
-    return lines
+def _left_open(place: int, call: str, *, cut: bool) -> list[str]:
+    """A stream that is read beside the steps behind it, or for a moment only."""
+    if cut:
+        return [
+            f"heard_{place}=$(mktemp)",
+            f'{call.replace("curl -sS ", "curl -sN --max-time 1 ", 1)} >"$heard_{place}"',
+        ]
+    return [f"heard_{place}=$(mktemp)", f'{call.replace("curl -sS ", "curl -sSN ", 1)} >"$heard_{place}" &', "sleep 1"]
+
+
+def _ids_heard(played: Sequence[tuple[Step, Request, Mapping[Ref, Json]]], wanted: Mapping[Ref, str]) -> list[str]:
+    """Of the ids that were told on streams so far, those that a step needs."""
+    open_ = {step.key: n + 1 for n, (step, _, _) in enumerate(played) if step.listens}
+    return [
+        f"{name}=$(sed -n 's/^id: *//p' \"$heard_{open_[ref.step]}\" | sed -n {int(ref.pointer.rpartition('/')[2]) + 1}p)"
+        for ref, name in wanted.items()
+        if ref.step in open_
+    ]
 
 
 def _heard(places: Sequence[int], played: Sequence[tuple[Step, Request, Mapping[Ref, Json]]]) -> list[str]:
@@ -74,10 +86,15 @@ def curl(target: Target, request: Request, variables: Mapping[str, Json]) -> str
         words += ["-H", f'"{WORLD}: $world"']
     for name, value in {**request.headers, **target.callers.shown(request.as_)}.items():
         secret = target.callers.secret and name in target.callers.shown(request.as_)
-        words += ["-H", f'"{name}: {value}"' if secret else _woven(f"{name}: {value}", variables)]
+        words += ["-H", expanded(f"{name}: {value}") if secret else _woven(f"{name}: {value}", variables)]
     if request.body:
         words += ["--data-raw", _woven(request.body.decode("utf-8", "replace"), variables)]
     return " ".join(words)
+
+
+def expanded(text: str) -> str:
+    """A shell word for a text in which ``${NAME}`` is filled in, and nothing else."""
+    return '"' + re.sub(r'["\\`]|\$(?!\{\w+\})', r"\\\g<0>", text) + '"'
 
 
 def _woven(text: str, variables: Mapping[str, Json]) -> str:
@@ -105,6 +122,7 @@ def _variables(steps: Sequence[Step]) -> dict[Ref, str]:
     for step in steps:
         for ref in refs_in([*step.path.values(), *step.query.values(), *step.headers.values(), step.body]):
             last = re.sub(r"\W", "_", ref.pointer.rpartition("/")[2]) or "value"
+            last = f"id_{last}" if last[0].isdigit() else last
             name = f"{last}_{places.get(ref.step, 0)}"
             while name in names.values() and ref not in names:
                 name += "_"

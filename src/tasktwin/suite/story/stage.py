@@ -257,24 +257,23 @@ class Stage:
 
     def _by_chance(self, step: Step) -> set[str]:
         """Where this step's answer would differ, if the oracle had begun with another seed."""
-        other = Oracle(self.run.provider, self._began, self.run.options.seed + 1, url=self.run.target.url)
+        seed = self.run.options.seed
+        first, other = (self.theatre.worded(self._told(step, each)) for each in (seed, seed + 1))
+        return {each.general for each in Comparison(Names()).bodies(first, other)}
+
+    def _told(self, step: Step, seed: int) -> Json:
+        """What an oracle that begins with this seed answers at the end of this story."""
+        oracle = Oracle(self.run.provider, self._began, seed, url=self.run.target.url)
         side = Side()
-        shape: Json = None
-        for each, now in [
-            *((one.step, when) for one, when in zip(self.taken, self._times, strict=False)),
-            (step, self._times[-1]),
-        ]:
+        steps = [(one.step, when) for one, when in zip(self.taken, self._times, strict=False)]
+        for each, now in [*steps, (step, self._times[-1])]:
             operation = self.run.provider.rules.contract.operations[each.operation]
-            other.until(now)
+            oracle.until(now)
             try:
-                shape = other.answer(each.request(operation, "", side.look)).shape
+                side.answers[each.key] = oracle.answer(each.request(operation, "", side.look)).shape
             except KeyError:
-                shape = None
-            side.answers[each.key] = shape
-        differences = Comparison(Names()).bodies(
-            self.theatre.worded(self.ours.answers[step.key]), self.theatre.worded(shape)
-        )
-        return {each.general for each in differences}
+                side.answers[each.key] = None
+        return side.answers[step.key]
 
     def _turned(self, step: Step, expected: Answer, ours: Json, theirs: Json) -> Iterator[Mismatch]:
         """What the deployment shows otherwise than before, where the oracle shows just what it did."""

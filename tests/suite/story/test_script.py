@@ -1,0 +1,157 @@
+"""A story as bash: what is pasted sends what was sent, with what it learns on the way."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.suite.market import create, job
+
+from tasktwin.suite.budget import Budget
+from tasktwin.suite.story.script import curl, script
+from tasktwin.suite.story.step import Ref, Step
+from tasktwin.suite.target import Callers, Target
+from tasktwin.suite.traffic import Request
+
+URL = "http://127.0.0.1:9"
+HEADERS = {"ann": {"Authorization": "Bearer ann-token"}}
+ECHO = "curl() { printf '%s\\0' \"$@\"; }\n"
+"""In place of curl: what it was called with."""
+
+TARGET = Target(URL, Callers(HEADERS), Budget())
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\1\2"), max_size=24)
+
+
+def bash(text: str, **env: str) -> str:
+    done = subprocess.run(["bash", "-c", text], capture_output=True, check=True, env={"PATH": "/usr/bin:/bin", **env})
+    assert done.stderr == b""
+    return done.stdout.decode()
+
+
+def called(line: str, **variables: str) -> list[str]:
+    """The words that curl gets."""
+    return bash(f"{ECHO}url={URL}\n{line}", **variables).split("\0")[:-1]
+
+
+def written(*played: tuple[Step, Request, Mapping[Ref, object]], target: Target = TARGET, told: str = "") -> str:
+    return script(target, played, told)
+
+
+def steps(*given_: Step) -> Sequence[tuple[Step, Request, Mapping[Ref, object]]]:
+    """Steps of the market as they were sent: job 7 was made."""
+    requests = {
+        "createJob": Request("POST", "/jobs", "ann", {"content-type": "application/json"}, b'{"title":"Dig"}'),
+        "getJob": Request("GET", "/jobs/job-7", "ann"),
+    }
+    return [
+        (each, requests[each.operation], dict.fromkeys([Ref(one, "/id") for one in each.refs()], "job-7"))
+        for each in given_
+    ]
+
+
+@given(TEXTS, TEXTS.filter(lambda text: not text.startswith("-")), TEXTS)
+@settings(max_examples=25, deadline=None)
+def test_whatever_was_sent_reaches_curl_as_it_was(body: str, header: str, path: str) -> None:
+    request = Request("PUT", f"/{path}", headers={"X-Note": header}, body=body.encode())
+    words = ["-sS", "-X", "PUT", f"{URL}/{path}", "-H", f"X-Note: {header}", *(["--data-raw", body] if body else [])]
+    assert called(curl(TARGET, request, {})) == words
+
+
+@given(st.text(st.sampled_from("ab'\"$ `\\{}-_"), max_size=12), st.from_regex(r"[a-z0-9]{4,8}", fullmatch=True))
+@settings(max_examples=25, deadline=None)
+def test_what_was_learnt_on_the_way_stands_in_the_next_request(around: str, key: str) -> None:
+    request = Request("POST", f"/jobs/{key}", body=f'{{"of": "{key}", "note": "{around}"}}'.encode())
+    words = called(curl(TARGET, request, {"id_1": key}), id_1="other key")
+    assert words[3] == f"{URL}/jobs/other key"
+    assert words[5].startswith('{"of": "other key", "note": "')
+
+
+def test_an_identifier_is_not_replaced_within_a_longer_word() -> None:
+    words = called(
+        curl(TARGET, Request("POST", "/jobs/abc", body=b'{"a": "abcd abc-d abc"}'), {"id_1": "abc"}), id_1="new"
+    )
+    assert words[3:] == [f"{URL}/jobs/new", "--data-raw", '{"a": "abcd abc-d new"}']
+
+
+@pytest.mark.parametrize(
+    ("shown", "sent"),
+    [
+        ("Bearer ${TOKEN}", "Bearer s3cret"),
+        ('"$x" `date` $(date) \\ ${TOKEN}', '"$x" `date` $(date) \\ s3cret'),
+    ],
+    ids=["a variable", "and what bash would read otherwise"],
+)
+def test_credentials_are_variables_of_the_shell(shown: str, sent: str) -> None:
+    target = Target(
+        URL, Callers({"ann": {"Authorization": "s3cret"}}, True, {"ann": {"Authorization": shown}}), Budget()
+    )
+    line = curl(target, Request("GET", "/jobs", "ann"), {})
+    assert "s3cret" not in line
+    assert called(line, TOKEN="s3cret")[-1] == f"Authorization: {sent}"
+
+
+def test_a_story_passes_on_what_it_learns_and_shows_its_last_status() -> None:
+    text = written(*steps(create(), job(2, "getJob")), told="expected: 403\nactual:   200")
+    assert f"url={URL}\n# 1. ann: createJob\nanswer=$(curl -sS -X POST" in text
+    assert 'id_1=$(jq -r \'.["id"]\' <<<"$answer")' in text
+    assert text.splitlines()[-3].startswith('curl -sS -w \'\\nHTTP %{http_code}\\n\' "$url"/jobs/"$id_1"')
+    assert text.endswith("# expected: 403\n# actual:   200\n")
+
+
+def test_a_story_that_needs_nothing_of_an_answer_throws_it_away() -> None:
+    text = written(*steps(create(), create(2)))
+    assert text.count(">/dev/null") == 1
+    assert "answer=" not in text
+
+
+@pytest.mark.parametrize(
+    ("pointer", "answer", "value"),
+    [("/id", '{"id": "a"}', "a"), ("/data/items/0/id", '{"data": {"items": [{"id": 7}]}}', "7"), ("/a~1b/~0", '{"a/b": {"~": "x"}}', "x"),
+     ("", '"whole"', "whole"), ("/it's", '{"it\'s": "odd"}', "odd")],
+)  # fmt: skip
+def test_a_value_is_found_in_an_answer(pointer: str, answer: str, value: str, tmp_path: Path) -> None:
+    (tmp_path / "answer").write_text(answer)
+    ref = Ref(1, pointer)
+    played = [
+        (create(), Request("POST", "/jobs"), {}),
+        (Step(2, "getJob", path={"job_id": ref}), Request("GET", f"/jobs/<{value}>"), {ref: f"<{value}>"}),
+    ]
+    text = f'curl() {{ if [[ "$*" == *POST* ]]; then cat {tmp_path}/answer; else echo "$@"; fi; }}\n{written(*played)}'
+    assert f"{URL}/jobs/{value}" in bash(text)
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (job(2, "getJob", wait=90), "\nsleep 90\n"),
+        (job(2, "getJob", about="by a stranger"), "# 2. ann: getJob, by a stranger\n"),
+        (job(2, "getJob", left=True), "--max-time 0.05 >/dev/null 2>&1"),
+        (job(2, "getJob", volley=1), " &\nwait\n"),
+        (job(2, "getJob", listens=2.0), "sleep 2\nkill $(jobs -p) 2>/dev/null"),
+        (Step(2, "getJob", "", {"job_id": Ref(1, "/id")}), "# 2. nobody: getJob\n"),
+    ],
+    ids=["time", "about", "left", "volley", "stream", "nobody"],
+)
+def test_a_step_is_played_as_it_was(step: Step, words: str) -> None:
+    text = written(*steps(create(), step))
+    assert words in text
+    assert f"{URL}/jobs/job-7" in bash(
+        f'sleep() {{ :; }}\ncurl() {{ echo "$@" >&3; }}\njq() {{ echo job-7; }}\nexec 3>&1\n{text}'
+    )
+
+
+def test_what_is_told_is_a_comment_whatever_it_holds() -> None:
+    text = written(*steps(create()), told="actual: $(touch /tmp/x)\n`date`\r\necho broken")
+    assert bash(f"{ECHO}{text}").count("broken") == 0
+
+
+def test_two_values_of_one_name_have_their_own_variables() -> None:
+    first, second = Ref(1, "/id"), Ref(1, "/data/id")
+    step = Step(2, "getJob", path={"job_id": first}, query={"of": second})
+    text = written(
+        (create(), Request("POST", "/jobs"), {}),
+        (step, Request("GET", "/jobs/aaaa?of=bbbb"), {first: "aaaa", second: "bbbb"}),
+    )
+    assert '"$url"/jobs/"$id_1"\'?of=\'"$id_1_"' in text
