@@ -52,7 +52,8 @@ def load(name: str) -> Provider:
     with _telling(path, called):
         rules = Builder(data, contract, *find_effects(data.get("effects"))).build()
     seeds = read_seeds(folder, rules)
-    scenarios = tuple(sorted((data_folder("scenarios") / rules.name).glob("*.arazzo.yaml")))
+    homes = (data_folder("scenarios") / rules.name, folder / "scenarios")
+    scenarios = tuple(path for home in homes for path in sorted(home.glob("*.arazzo.yaml")))
     return Provider(rules.name, rules.title, folder, rules, seeds, scenarios, data, inferred)
 
 

@@ -21,6 +21,7 @@ class Budget:
     rate: float = 0.0
     spent: int = 0
     until: float | None = None
+    interrupted: bool = False
     _began: float = field(default_factory=elapsed)
     _next: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -57,7 +58,13 @@ class Budget:
             sleep(pause)
 
     def check(self) -> None:
-        """Raises ``SpentError`` when the time is over."""
+        """Raises ``SpentError`` when the time is over, and ``KeyboardInterrupt`` once more after an interruption.
+
+        Where Python must ignore an exception (in a destructor) an interruption would be lost.
+        """
+        if self.interrupted:
+            self.interrupted = False
+            raise KeyboardInterrupt
         if self.left <= 0:
             raise SpentError("the time is over")
 

@@ -31,12 +31,17 @@ def mismatches(provider: Provider, request: Request, reply: Reply) -> Iterator[M
             provider, operation.id, reply, Violation("response", "", "json", f"the body is no JSON: {error}")
         )
         return
-    seen: set[str] = set()
-    for violation in operation.check_response(reply.status, media, body, dict(reply.headers)):
-        mismatch = _mismatch(provider, operation.id, reply, violation)
-        if mismatch.cause not in seen:
-            seen.add(mismatch.cause)
-            yield mismatch
+    found = operation.check_response(reply.status, media, body, dict(reply.headers))
+    groups: dict[tuple[str, str], list[Violation]] = {}
+    for violation in found:
+        parent = (
+            general(violation.pointer).rpartition("/")[0]
+            if violation.keyword == "required"
+            else general(violation.pointer)
+        )
+        groups.setdefault((violation.keyword, parent), []).append(violation)
+    for together in groups.values():
+        yield _mismatch(provider, operation.id, reply, together[0], len(together) - 1)
 
 
 def _decoded(reply: Reply) -> Json:
@@ -49,15 +54,20 @@ def _decoded(reply: Reply) -> Json:
     return reply.body
 
 
-def _mismatch(provider: Provider, operation: str, reply: Reply, violation: Violation) -> Mismatch:
+def _mismatch(provider: Provider, operation: str, reply: Reply, violation: Violation, more: int = 0) -> Mismatch:
     pointer = general(violation.pointer)
     place = "" if violation.keyword in {"status", "media-type", "json"} else pointer
     mark = certainty.answer_mark(provider, operation, reply.status, place)
     basis: Basis = certainty.basis_of(provider, mark, f"{operation} {reply.status}{place}")
+    if violation.keyword == "status" and 400 <= reply.status < 500:
+        basis = Basis(
+            "assumed", f"the document names no {reply.status} of {operation}, and nobody says that there is none"
+        )
     where = f" at {pointer}" if pointer else ""
     return Mismatch(
         "contract.response",
-        f"{operation} answers {reply.status} against the contract{where}: {violation.message}",
+        f"{operation} answers {reply.status} against the contract{where}: {violation.message}"
+        + (f" (and {more} more)" if more else ""),
         short(violation.expected) if violation.expected is not None else violation.message,
         short(violation.actual)
         if violation.actual is not None

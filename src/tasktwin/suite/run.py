@@ -113,6 +113,9 @@ class Run:
 
     def report(self, finding: Finding) -> bool:
         """Write down what is wrong; whether it is new."""
+        told = [finding.operation, *(line.request.operation for line in finding.story)]
+        if any(told) and not any(map(self.asked_for, told)):
+            return False
         finding = replace(finding, seconds=self.target.budget.used)
         if not self.findings.add(finding):
             return False

@@ -46,7 +46,8 @@ def _print_finding(console: "Console", finding: Finding) -> None:
     from rich.text import Text  # noqa: PLC0415 - heavy
 
     title = Text(legible(clipped(finding.title, MOST_TEXT)), style="bold")
-    console.print(Text.assemble((finding.severity, _COLOURS[finding.severity]), "  ", title))
+    head = Text.assemble((finding.severity, _COLOURS[finding.severity]), "  ", title)
+    console.print(head, soft_wrap=not console.is_terminal)
     _print_facts(console, [("  " + name, text) for name, text in _facts(finding) if text])
     if finding.script:
         _line(console, "  script", "dim")
@@ -68,11 +69,7 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
 
 def _ends(account: Account, reports: Sequence[Path]) -> Iterator[tuple[str, str]]:
     """What is to know besides the findings."""
-    cuts: dict[str, list[str]] = {}
-    for part in account.parts:
-        if part.cut:
-            cuts.setdefault(part.cut, []).append(part.name)
-    yield from (("cut short", f"{', '.join(names)}: {why}") for why, names in cuts.items())
+    yield from _cuts(account)
     for part in account.parts:
         if part.skipped:
             reasons = list(dict.fromkeys(why for _, why in part.skipped))
@@ -84,13 +81,23 @@ def _ends(account: Account, reports: Sequence[Path]) -> Iterator[tuple[str, str]
         yield "left over", each
     if len(account.leftovers) > MOST_LEFT:
         yield "left over", f"and {len(account.leftovers) - MOST_LEFT:,} more: --report DIR lists all"
-    if account.requests and not any(200 <= status < 300 for each in account.operations for status in each.statuses):
+    statuses = {status for each in account.operations for status in each.statuses}
+    if statuses - {0, 429} and not any(200 <= each < 300 for each in statuses):
         yield "beware", "no answer was a success: is this the API's base URL, and are the credentials valid there?"
     yield "covered", _coverage(account)
     for path in reports:
         yield "report", str(path)
     if account.command:
         yield "to repeat", account.command
+
+
+def _cuts(account: Account) -> Iterator[tuple[str, str]]:
+    """What ended phases early, once for each reason."""
+    names: dict[str, list[str]] = {}
+    for part in account.parts:
+        if part.cut:
+            names.setdefault(part.cut, []).append(part.name)
+    return (("cut short", f"{', '.join(each)}: {why}") for why, each in names.items())
 
 
 def _coverage(account: Account) -> str:

@@ -9,7 +9,8 @@ from tests.provider.small import write
 from tasktwin.errors import MisuseError
 from tasktwin.provider import load
 from tasktwin.suite.command.order import Order, is_loopback, phases, rate, shard, span
-from tasktwin.suite.command.plan import Permission
+from tasktwin.suite.command.plan import Permission, plan_of
+from tasktwin.suite.target import Callers
 from tasktwin.suite.traffic import Request
 
 
@@ -48,6 +49,12 @@ def test_off_this_machine_nothing_writes_unless_it_is_allowed(
     url: str, options: dict[str, object], globs: tuple[str, ...]
 ) -> None:
     assert Order("fuzz", url, "uumit", ("fuzzing",), **options).globs == globs  # type: ignore[arg-type]
+
+
+def test_a_provider_without_scenarios_is_not_verified_by_playing_none(tmp_path: Path) -> None:
+    provider = load(str(write(tmp_path)))
+    with pytest.raises(MisuseError, match="has no scenarios to play; tasktwin fuzz"):
+        plan_of(Order("verify", "http://127.0.0.1", provider.name, ("scenarios",)), provider, Callers({}))
 
 
 def rpc(method: object) -> Request:

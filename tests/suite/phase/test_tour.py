@@ -118,7 +118,7 @@ def test_lists_are_narrowed_by_what_a_row_has() -> None:
 
 def test_only_what_was_asked_for_is_toured() -> None:
     found = tours("market", lambda name: name == "finishJob")
-    assert [each.name for each in found if each.name.startswith("job.")] == ["job.finish"]
+    assert {each.name.split()[0] for each in found if each.name.startswith("job.")} == {"job.finish"}
     assert {step.operation for each in found for step in each.trials} <= {"finishJob", "getJob"}
 
 

@@ -83,6 +83,8 @@ def test_the_same_run_gives_the_same_files_but_for_times(tmp_path: Path) -> None
         write_reports(tmp_path / str(at), run, command=COMMAND, url=URL)
     first, second = (json.loads((tmp_path / str(at) / "report.json").read_bytes()) for at in (0, 1))
     times = ("at", "seconds")
+    for each in (*first["findings"], *second["findings"]):
+        each["seconds"] = 0
     assert {**first, **dict.fromkeys(times)} == {**second, **dict.fromkeys(times)}
     assert list(first) == list(second)
     assert (tmp_path / "0" / "traffic.har").read_bytes() == (tmp_path / "1" / "traffic.har").read_bytes()

@@ -70,10 +70,10 @@ def test_an_identifier_of_an_earlier_answer_is_taken_from_the_new_one() -> None:
 
 def test_secrets_stand_as_variables() -> None:
     callers = Callers(
-        {"me": {"Authorization": "Bearer s3cr3t-key"}}, secret=True, written={"me": {"Authorization": "$ME"}}
+        {"me": {"Authorization": "Bearer s3cr3t-key"}}, secret=True, written={"me": {"Authorization": "${ME}"}}
     )
     target = Target("http://127.0.0.1:9", callers, Budget())
     text = script(target, [Line(Request("GET", "/a", "me"), Reply(200))], "")
     target.close()
     assert "s3cr3t" not in text
-    assert '-H "Authorization: $ME"' in text
+    assert '-H "Authorization: ${ME}"' in text

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
+from types import FrameType
 from typing import TYPE_CHECKING, Final, TextIO
 
 from tasktwin.errors import DataError, Problem, printable
 from tasktwin.provider import load
+from tasktwin.suite.budget import Budget
 from tasktwin.suite.command.order import Order
 from tasktwin.suite.command.plan import as_document, plan_of, print_plan
 from tasktwin.suite.command.progress import Progress
@@ -49,7 +51,10 @@ def judge(order: Order) -> int:
     if errors:
         print_plan(plan, errors, whole=False)
     session = open_session(order, provider, known)
-    with Progress(errors, session.run, lambda: session.run.target.sent) as progress, _stoppable():
+    with (
+        Progress(errors, session.run, lambda: session.run.target.sent) as progress,
+        _stoppable(session.run.target.budget),
+    ):
         session.run.tell = progress.hear
         end = session.go() if order.workers == 1 else share(session, known)
     run = session.run
@@ -98,9 +103,7 @@ def why_nothing_was_judged(run: Run) -> str:
     if refused and len(last) == STORM and REFUSED.issuperset(last):
         return refused
     if _is_refused(run):
-        return (
-            f"the target refused all {len(traffic):,} requests with {TOO_MANY}"
-        )
+        return f"the target refused all {len(traffic):,} requests with {TOO_MANY}"
     if traffic and all(each.reply.cut for each in traffic):
         return f"not one of {len(traffic):,} answers came whole: {traffic[-1].reply.problem}"
     return ""
@@ -156,13 +159,24 @@ def _console(file: TextIO) -> "Console":
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
+def _stoppable(budget: Budget) -> Iterator[None]:
     """A SIGTERM ends the run as Ctrl-C does: what was made is put away, what was found is told."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        budget.interrupted = True
+        raise KeyboardInterrupt
+
+    ignores = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    before = {
+        each: signal.signal(each, stop)
+        for each in (signal.SIGTERM, signal.SIGINT)
+        if each == signal.SIGTERM or not ignores
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -58,8 +58,10 @@ class Plan:
 
 
 def plan_of(order: Order, provider: Provider, callers: Callers) -> Plan:
-    """The plan for an order. Raises ``MisuseError`` for a glob that no operation matches."""
+    """The plan for an order. Raises ``MisuseError`` for a glob that no operation matches, and for nothing to do."""
     see_globs(order, tuple(provider.rules.contract.operations))
+    if order.phases == (SCENARIOS,) and not provider.scenarios:
+        raise MisuseError(f"{provider.name} has no scenarios to play; tasktwin fuzz hunts for bugs without any")
     permission = Permission(provider, order.globs)
     asked = [each for each in provider.rules.contract.operations.values() if _is_asked_for(order, each.id)]
     planned = tuple(

@@ -71,6 +71,7 @@ class Session:
             return "unreachable"
         except KeyboardInterrupt:
             run.cut = run.cut or "interrupted"
+            run.target.budget.interrupted = False
             return "interrupted"
         return "done"
 

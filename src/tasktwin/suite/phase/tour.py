@@ -45,6 +45,7 @@ class Guide:
                 yield self._along(f"{cycle}.{way}", found)
                 yield self._others(f"{cycle}.{way}", found)
                 yield from self._crossed(f"{cycle}.{way}", found)
+                yield from self._outlived(f"{cycle}.{way}", found)
         for (collection, state), found in self.atlas.places.items():
             if id(found) not in done and not state and self._concerns(found):
                 done.add(id(found))
@@ -130,6 +131,38 @@ class Guide:
             trials = [replace(step, about="with a row of another story", wait=0.0) for step in trials]
             prelude = (*found.before.steps, *second)
             yield Tour(f"crossed {name}", prelude, tuple(_numbered(trials, 30_000)))
+
+    def _outlived(self, name: str, found: Found) -> Iterator[Tour]:
+        """The step after something else has taken the row out of its state: what is over stays over."""
+        if found.handle is None or found.step.wait or not found.before.steps:
+            return
+        self.desk.open(found.before)
+        state = self.desk.state(found.handle) if found.handle in found.before.handles else ""
+        if not state:
+            return
+        for each in self.desk.inputs.values():
+            if not each.writes or found.handle.collection not in each.needed.values():
+                continue
+            step = next(self._leaving(found, each, state), None)
+            if step is None or each.operation.id == found.step.operation:
+                continue
+            again = replace(found.step, key=step.key + 1, wait=0.0, about=f"after {each.operation.id}")
+            reads = self._reads(found.before, found.handle)[:1]
+            trials = _numbered([again, *reads], 30_000)
+            yield Tour(f"{name} after {each.operation.id}", (*found.before.steps, step), tuple(trials))
+
+    def _leaving(self, found: Found, each: Inputs, state: str) -> Iterator[Step]:
+        """The steps of an operation that take the row of a story out of its state."""
+        if found.handle is None or not {one.collection for one in found.before.handles}.issuperset(
+            each.needed.values()
+        ):
+            return
+        rows: dict[Place, Json] = {place: found.before.knows(kind)[0].ref for place, kind in each.needed.items()}
+        for who in dict.fromkeys([found.step.as_, *(step.as_ for step in found.before.steps)]):
+            step = step_of(found.before, each, who, rows, next(iter(each.variants), None))
+            self.desk.open(found.before)
+            if self.desk.answer(found.before, step).good and self.desk.state(found.handle) != state:
+                yield step
 
     def _outside(self) -> Tour:
         """Operations that name no row, by nobody and by those who sign in by halves."""

@@ -21,6 +21,7 @@ _OPAQUE = re.compile(r"(?=.*\d)[A-Za-z0-9_.:/+=-]{16,}")
 _MADE = re.compile(r"(^|_)(id|ids|number|slug|url|token|key|secret|signature|path|etag)$|url", re.IGNORECASE)
 """The names of members whose values a machine makes up; elsewhere only what looks like nothing a person writes."""
 
+_IDENTIFIER = re.compile(r"(^|_)id$", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9_-]{8,}")
 _DIGITS = re.compile(r"\d+")
 
@@ -141,12 +142,21 @@ class Comparison:
 
     def _scalars(self, ours: Json, theirs: Json, name: str) -> bool:
         if ours == theirs and isinstance(ours, bool) == isinstance(theirs, bool):
-            return not (isinstance(ours, str) and self.names.fits(ours, theirs) is False)
+            return self._kept(ours, name)
         if isinstance(ours, bool) or isinstance(theirs, bool) or ours is None or theirs is None:
             return False
         if isinstance(ours, str) != isinstance(theirs, str):
-            return False
+            return bool(_IDENTIFIER.search(name)) and self._identifiers(ours, theirs, name)
         return self._identifiers(ours, theirs, name) or self._times(ours, theirs)
+
+    def _kept(self, value: Json, name: str) -> bool:
+        """An identifier that is the same on both sides is so from now on, unless it is known to be another one's."""
+        if not isinstance(value, (str, int)) or not (isinstance(value, str) or _IDENTIFIER.search(name)):
+            return True
+        fits = self.names.fits(value, value)
+        if fits is None and _IDENTIFIER.search(name):
+            self.names.learn(value, value)
+        return fits is not False or not _IDENTIFIER.search(name)
 
     def _identifiers(self, ours: Json, theirs: Json, name: str) -> bool:
         known = (
@@ -174,6 +184,8 @@ def _are_rows(values: list[Json]) -> bool:
 
 def _are_made(ours: Json, theirs: Json, name: str) -> bool:
     """Whether both look like something that a machine made up for this occasion."""
+    if _IDENTIFIER.search(name):
+        return True
     if isinstance(ours, int):
         return bool(_MADE.search(name)) and ours < 1e9
     if not isinstance(ours, str) or not isinstance(theirs, str) or _seconds(ours) is not None:

@@ -128,6 +128,7 @@ class Inputs:
             found.insert(0, pooled)
         schema = self.operation.body_schema or {}
         if self.bodies and not schema.get("required"):
+            found += [{}] if {} not in found else []
             found += [{name: word} for name, words in self.enums.items() for word in words if word is not None]
         return found
 

@@ -17,6 +17,9 @@ from tasktwin.suite.story.step import Ref, Step, at, refs_in
 from tasktwin.suite.traffic import Reply, Request
 from tasktwin.wire import Json
 
+LONG = 16
+"""An identifier of so many characters is nobody else's."""
+
 NEAR = 1.5
 """Seconds around a timer's instant within which one cannot say whether it went off on the deployment."""
 
@@ -77,6 +80,7 @@ class Theatre:
         self.chance: dict[tuple[str, str], bool] = {}
         self._words = {name for name, value in constant if isinstance(value, str) and not value.startswith("$")}
         self.inputs = all_inputs(run.provider)
+        self.shared = {name for name, each in self.inputs.items() if each.is_shared}
 
     def worded(self, body: Json) -> Json:
         """A body without the words of its envelope that are there for people: how they are put is nobody's business."""
@@ -145,8 +149,10 @@ class Stage:
         self.comparison = Comparison(theatre.names)
         self._base: dict[tuple[str, str, str], tuple[Json, Json]] = {}
         self._apart: set[tuple[str, str]] = set()
+        self._based: set[tuple[str, str]] = set()
         self._seen: dict[tuple[str, str], Seen] = {}
         self._known: set[Json] = set()
+        self._shown: set[Json] = set()
         self._times: list[int] = []
         self._began = theatre.oracle.now
 
@@ -166,6 +172,8 @@ class Stage:
             other = step.request(operation, "", self.theirs.look)
         except KeyError as error:
             return self._broken(step, f"an earlier answer has nothing at {error}")
+        if not all(self._is_same(ref) for ref in step.references()):
+            return self._broken(step, "the target has other rows than the twin's seeds")
         oracle.until(target.now())
         self._times.append(oracle.now)
         expected = oracle.answer(mine)
@@ -186,6 +194,17 @@ class Stage:
         steps = [each for each in self.taken if not each.broken]
         told = steps[: steps.index(taken) + 1] if taken in steps else steps
         return finding(self.run, told, mismatch, self.theirs)
+
+    def _is_same(self, ref: Ref) -> bool:
+        """Whether a reference stands for the same row on both sides."""
+        return self._trusts(self.ours.look(ref), self.theirs.look(ref))
+
+    def _trusts(self, ours: Json, theirs: Json) -> bool:
+        """Whether two identifiers name the same row."""
+        known = self.theatre.names.fits(ours, theirs)
+        if known is None:  # a row that was there before: the same only where both sides begin alike, or by a long name
+            return bool(ours == theirs and (self.theatre.alike or len(str(ours)) >= LONG))
+        return known
 
     def needed(self, taken: Taken) -> list[Step]:
         """The steps without which this one cannot be taken, and itself."""
@@ -210,6 +229,8 @@ class Stage:
             return [*found, self._excused(status)]
         theirs = reply.json()
         if not expected.good:
+            if expected.taken:
+                self.comparison.bodies(expected.shape, theirs)  # what is left behind is known from here on
             code = judge.code(step, expected, theirs)
             return [*found, code] if code else found
         if reply.is_json:
@@ -232,10 +253,12 @@ class Stage:
         ours = self.theatre.worded(expected.shape)
         if step.base and place not in self._base:
             self._base[place] = (ours, theirs)
+            self._based.add(place[:2])
             if self.comparison.bodies(ours, theirs):
                 self._apart.add(place[:2])
             return []
-        if place[:2] in self._apart:
+        is_shared = step.operation in self.theatre.shared
+        if place[:2] in self._apart or (is_shared and not self.theatre.alike and place[:2] not in self._based):
             if set(step.query) - self._filters(step.operation):
                 return []  # a page of a list that holds other things as well
             differences = self._changes(*self._base.get(place, (None, None)), ours, theirs)
@@ -316,13 +339,16 @@ class Stage:
 
     def _remember(self, step: Step, ours: Json, theirs: Json) -> None:
         for mine, other in _rows(ours, theirs, self.theatre.names):
+            if not self._trusts(mine["id"], other["id"]):
+                continue
             key = (str(mine["id"]), step.as_)
             before = self._seen.get(key)
             seen = Seen(dict(mine), dict(other))
             if before:
                 seen = Seen({**before.ours, **mine}, {**before.theirs, **other})
             self._seen[key] = seen
-            self._known |= {mine["id"], other["id"]}
+            self._known.add(mine["id"])
+            self._shown.add(other["id"])
 
     def _changes(self, ours0: Json, theirs0: Json, ours: Json, theirs: Json) -> list[Difference]:
         """Where the two sides did not change alike since the story began: numbers by as much, lists by known rows."""
@@ -336,9 +362,8 @@ class Stage:
                         _get(ours0, name), _get(theirs0, name), ours[name], theirs[name], f"{place}/{name}"
                     )
         elif isinstance(ours, list) and isinstance(theirs, list):
-            known = self._known
-            own = [row for row in ours if isinstance(row, Mapping) and row.get("id") in known]
-            shown = [row for row in theirs if isinstance(row, Mapping) and row.get("id") in known]
+            own = [row for row in ours if isinstance(row, Mapping) and row.get("id") in self._known]
+            shown = [row for row in theirs if isinstance(row, Mapping) and row.get("id") in self._shown]
             for each in self.comparison.bodies(own, shown):
                 yield Difference(place + each.pointer, each.how, each.expected, each.actual)
         else:

@@ -51,6 +51,10 @@ class Step:
     left: bool = False
     listens: float = 0.0
 
+    def references(self) -> list[Ref]:
+        """What this step takes from earlier answers."""
+        return list(refs_in([*self.path.values(), *self.query.values(), *self.headers.values(), self.body]))
+
     def refs(self) -> set[int]:
         """The steps that this one needs."""
         return {
