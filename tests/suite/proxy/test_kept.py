@@ -37,6 +37,7 @@ def test_a_body_that_is_too_large_is_not_kept() -> None:
 @pytest.mark.parametrize(
     ("raw", "coding"),
     [(b"text", ""), (b"text", "identity"), (gzip.compress(b"text"), "gzip"), (zlib.compress(b"text"), "Deflate")],
+    ids=["none", "identity", "gzip", "deflate"],
 )
 def test_bodies_are_decoded(raw: bytes, coding: str) -> None:
     assert decoded(raw, coding) == b"text"
