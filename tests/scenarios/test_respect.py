@@ -1,10 +1,11 @@
 """The scenarios run in somebody else's Arazzo runner, Redocly Respect, against the served twin.
 
-Respect also holds every answer against the provider's document: status, content type and schema.
+Respect also holds every answer against the provider's document: status, content type and schema. Only streams it cannot:
+it reads them as one text and holds that against the schema of an event.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,11 @@ def test_a_scenario_succeeds_and_every_step_of_it_runs(
 ) -> None:
     document, report = yaml.safe_load(scenario.read_text(encoding="utf-8")), tmp_path / "report.json"
     servers = ",".join(f"{source['name']}={serve(scenario.parent.name)}" for source in document["sourceDescriptions"])
-    done = redocly("respect", str(scenario), "--server", servers, "--json-output", str(report))
+    options = ("--severity", "SCHEMA_CHECK=warn", "--json-output", str(report))
+    done = redocly("respect", str(scenario), "--server", servers, *options)
     assert done.returncode == 0, done.stdout + done.stderr
     (played,) = json.loads(report.read_bytes())["files"].values()
-    assert steps_played(played) == steps_written(document)
+    assert steps_played(played, set(streams(document))) == steps_written(document)
 
 
 def test_every_bundled_provider_has_a_scenario() -> None:
@@ -42,9 +44,23 @@ def steps_written(document: Json) -> list[tuple[str, str, str]]:
     ]
 
 
-def steps_played(report: Json) -> list[tuple[str, str, str]]:
+def streams(document: Json) -> Iterator[tuple[str, str]]:
+    for workflow in document["workflows"]:
+        yield from (
+            (workflow["workflowId"], step["stepId"]) for step in workflow["steps"] if "x-tasktwin-stream" in step
+        )
+
+
+def steps_played(report: Json, unread: set[tuple[str, str]]) -> list[tuple[str, str, str]]:
+    """Each step with how it ended; a step that was tried again counts with its last try."""
     return [
-        (workflow["workflowId"], step["stepId"], step["status"])
+        (workflow["workflowId"], step["stepId"], status(step, (workflow["workflowId"], step["stepId"]) in unread))
         for workflow in report["executedWorkflows"]
         for step in workflow["executedSteps"]
+        if not step.get("retriesLeft")
     ]
+
+
+def status(step: Json, is_stream: bool) -> str:  # noqa: FBT001 - a plain answer to a plain question
+    failed = [check["name"] for check in step["checks"] if not check["passed"]]
+    return "success" if is_stream and failed == ["schema check"] else str(step["status"])

@@ -59,10 +59,6 @@ def _mismatch(provider: Provider, operation: str, reply: Reply, violation: Viola
     place = "" if violation.keyword in {"status", "media-type", "json"} else pointer
     mark = certainty.answer_mark(provider, operation, reply.status, place)
     basis: Basis = certainty.basis_of(provider, mark, f"{operation} {reply.status}{place}")
-    if violation.keyword == "status" and 400 <= reply.status < 500:
-        basis = Basis(
-            "assumed", f"the document names no {reply.status} of {operation}, and nobody says that there is none"
-        )
     where = f" at {pointer}" if pointer else ""
     return Mismatch(
         "contract.response",

@@ -74,7 +74,7 @@ class Callers:
             return text
         for headers in self.headers.values():
             for value in headers.values():
-                for part in {value, value.rpartition(" ")[2]}:
+                for part in (value, value.rpartition(" ")[2]):
                     if len(part) >= 6:
                         text = text.replace(part, "[redacted]")
         return text
