@@ -103,7 +103,8 @@ def test_strict_fails_the_tests_whose_requests_break_the_contract(pytester: pyte
     result.assert_outcomes(passed=1, failed=2)
     told = result.stdout.str()
     assert "\nrequests that break the contract:\nPOST /api/v1/tasks/ createTask" in told
-    assert told.count('body /title: 3 is not of type "string" [type]') == 2, "once each"
+    body = told.partition("short test summary info")[0]  # which CI's environment has pytest print whole
+    assert body.count('body /title: 3 is not of type "string" [type]') == 2, "once each"
 
 
 MISTAKES = """
