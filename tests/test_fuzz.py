@@ -15,8 +15,8 @@ from typing import Any
 import httpx2
 import pytest
 from tests.answering import Asked, Parts, answering
+from tests.suite.faulty_twin import deployed
 from tests.suite.market import good_folder, market
-from tests.suite.phase.faulty_twin import deployed
 from tests.suite.story.test_stage import changing
 
 Serve = Callable[..., str]

@@ -8,11 +8,11 @@ from tempfile import mkdtemp
 from typing import Any
 
 from tests.provider.small import FILES, edited, write
-from tests.suite.phase.faulty_twin import Fault, deployed, plainly
+from tests.suite.faulty_twin import Fault, deployed, plainly
 
 from tasktwin.provider import Provider, load
 from tasktwin.suite.budget import Budget
-from tasktwin.suite.phase.atlas import Atlas, explore
+from tasktwin.suite.lifecycle.atlas import Atlas, explore
 from tasktwin.suite.run import Options, Phase, Run, go_through
 from tasktwin.suite.story.inputs import all_inputs
 from tasktwin.suite.story.oracle import Oracle

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.suite.faulty_twin import Answer, Asked, Twin
 from tests.suite.market import BEN, create, job, theatre
-from tests.suite.phase.faulty_twin import Answer, Asked, Twin
 from tests.suite.story.test_stage import changing
 
 from tasktwin.suite.budget import SpentError

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.suite.faulty_twin import Answer, Asked, Fault, Twin
 from tests.suite.market import BEN, create, job, staged, theatre
-from tests.suite.phase.faulty_twin import Answer, Asked, Fault, Twin
 
 from tasktwin.suite.finding import Finding
 from tasktwin.suite.story.stage import Stage, Taken

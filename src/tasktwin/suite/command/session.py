@@ -23,8 +23,8 @@ from tasktwin.suite.target import Callers, Target, UnreachableError
 
 HOMES: Final = {
     SCENARIOS: ("tasktwin.suite.scenario", "scenarios"),
-    "protocol": ("tasktwin.suite.phase.protocol", "protocol"),
-    "lifecycle": ("tasktwin.suite.phase.lifecycle", "lifecycle"),
+    "protocol": ("tasktwin.suite.protocol.phase", "protocol"),
+    "lifecycle": ("tasktwin.suite.lifecycle.phase", "lifecycle"),
     **{name: ("tasktwin.suite.schema", name) for name in ("examples", "coverage", "stateful", "fuzzing")},
 }
 """Where each phase is; it is imported when it is wanted."""
