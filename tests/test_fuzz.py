@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,12 +20,15 @@ from tests.suite.faulty_twin import deployed
 from tests.suite.market import good_folder, market
 from tests.suite.story.test_stage import changing
 
+from tasktwin.suite.target import LOST
+
 Serve = Callable[..., str]
 UNIQUE = "    unique: {where: {title: $request.body#/title, owner: $principal#/user}, refuse: twice}\n"
 FINISH = "finish: {operation: finishJob, from: running, to: done, only: [owner]"
 ANYBODY = f"{FINISH} => finish: {{operation: finishJob, from: running, to: done"
 CAUSE = "access.object:finishJob:forbidden"
 FAST = ("--phases", "lifecycle", "--max-examples", "4", "--quiet")
+ALL_SENT = "its share of the time was over before all was sent"
 BOTH = ("--phases", "protocol,lifecycle")
 
 needs_jq = pytest.mark.skipif(not (shutil.which("jq") and shutil.which("curl")), reason="needs jq and curl")
@@ -309,3 +313,78 @@ def test_nobody_there_is_exit_code_3() -> None:
     done = fuzz("http://127.0.0.1:9", *FAST)
     assert done.returncode == 3
     assert "cannot be reached" in done.stderr
+
+
+def test_a_run_that_was_cut_and_found_nothing_says_what_it_did_not_look_at(serve: Serve) -> None:
+    done = fuzz(serve(good_folder()), "--time-budget", "2s", "--max-examples", "20000", "--quiet")
+    last = done.stdout.splitlines()[-1]
+    assert done.returncode == 0
+    assert last.startswith("0 failures, 0 notes: the run was cut short, so that not everything was looked at")
+    assert "nothing contradicts" not in done.stdout
+    assert re.search(r"^not done +\w+: ", done.stdout, re.MULTILINE)
+
+
+def test_a_phase_without_the_time_for_all_that_it_would_send_is_cut(good: str) -> None:
+    words = ("--phases", "fuzzing", "--operation", "listJobs", "--max-examples", "20000", "--time-budget", "4s")
+    code, report = told(good, *words)
+    assert (code, report["verdict"], report["phases"][0]["cut"]) == (0, "cut", "the time is over")
+    assert {"phase": "fuzzing", "what": "listJobs", "why": ALL_SENT} in report["skipped"]
+
+
+@pytest.mark.parametrize("phase", ["lifecycle", "coverage"])
+def test_inputs_that_drop_the_connection_are_findings_and_end_nothing(phase: str) -> None:
+    def answer(asked: Asked) -> Parts:
+        if asked.method == "POST":
+            raise ConnectionError
+        return 404, {"Content-Type": "application/json"}, b"{}"
+
+    with answering(answer) as server:
+        code, report = told(server.url, "--phases", phase, "--operation", "createJob")
+    assert (code, report["cut"], report["phases"][0]["cut"]) == (1, "", "")
+    assert ("failure", "server.silent:createJob") in causes(report)
+    assert report["coverage"]["operations"]["createJob"]["statuses"]["0"] > LOST
+
+
+def nothing_said() -> Iterator[bytes]:
+    for _ in range(100):
+        time.sleep(0.2)
+        yield b""
+
+
+def test_streams_that_say_nothing_cost_no_more_than_a_glance_each() -> None:
+    """Of ten seconds each, which any other answer may take, these eight would be 80."""
+
+    def silent(asked: Asked) -> Parts:
+        if not asked.path.endswith("/events"):
+            return 404, {"Content-Type": "application/json"}, b"{}"
+        return 200, {"Content-Type": "text/event-stream"}, nothing_said()
+
+    began = time.monotonic()
+    with answering(silent) as server:
+        _, report = told(server.url, "--phases", "coverage", "--operation", "watchJob")
+    assert report["requests"] >= 8
+    assert time.monotonic() - began < 30
+
+
+def test_what_many_rows_of_one_answer_show_was_found_once_for_each_request() -> None:
+    async def other_rows(asked: Any, twin: Any) -> Any:
+        status, body, head = await twin(asked)
+        if asked.method != "GET" or asked.path != "/jobs" or status != 200:
+            return status, body, head
+        rows = [{**each, "title": 7} for each in json.loads(body)["items"]] * 5
+        raw = json.dumps({**json.loads(body), "items": rows}).encode()
+        return status, raw, [(name, value) for name, value in head if name != b"content-length"]
+
+    with deployed(good_folder(), other_rows) as url:
+        _, report = told(url)
+    asked = sum(report["coverage"]["operations"]["listJobs"]["statuses"].values())
+    found = [each for each in report["findings"] if each["operation"] == "listJobs"]
+    assert found
+    assert all(each["times"] <= asked for each in found)
+
+
+@pytest.mark.parametrize("phase", ["examples", "coverage", "fuzzing"])
+def test_what_a_schema_phase_was_answered_stands_in_the_table_of_operations(good: str, phase: str) -> None:
+    _, report = told(good, "--phases", phase)
+    answered = [count for each in report["coverage"]["operations"].values() for count in each["statuses"].values()]
+    assert sum(answered) == report["phases"][0]["requests"] > 0

@@ -180,6 +180,14 @@ def test_redirects_to_elsewhere_are_not_followed() -> None:
             done = run("verify", server.url, *ALL)
         elsewhere = list(other.asked)
     assert (done.exit_code, elsewhere) == (1, [])
+    assert f"  leads to     {other.url}/" in done.stdout
+
+
+def test_an_answer_without_a_body_is_called_empty() -> None:
+    with answering(lambda _asked: (200, {"Content-Type": "application/json"}, b"")) as server:
+        done = run("verify", server.url, *ALL)
+    assert "the answer is empty, the document declares application/json of type object" in done.stdout
+    assert "null is not of type" not in done.stdout
 
 
 def test_answers_without_an_end_are_cut_off() -> None:
@@ -228,7 +236,9 @@ def test_nobody_there_is_told() -> None:
         pass  # it is closed again
     done = run("verify", url, *ALL)
     assert done.exit_code == 3
-    assert "cannot be reached" in done.stderr
+    assert f"{url} cannot be reached" in done.stderr
+    assert f"Is it running, and is this its base URL? Try: curl -i {url}" in done.stderr
+    assert "not done   scenarios: " in done.stdout
 
 
 def test_a_target_that_never_answers_is_given_up() -> None:
@@ -246,6 +256,7 @@ def test_a_target_that_dies_in_mid_run_leaves_a_report(tmp_path: Path) -> None:
     process.stdout.close()
     assert (done.exit_code, process.wait(5)) == (3, 0)
     assert "cannot be reached" in done.stderr
+    assert "It answered before: see in its log what the last requests did to it" in done.stderr
     assert json.loads((tmp_path / "report.json").read_bytes())["requests"] >= 3
 
 

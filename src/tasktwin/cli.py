@@ -10,7 +10,7 @@ import click
 
 from tasktwin import __version__
 from tasktwin.errors import DataError, MisuseError, printable
-from tasktwin.suite.command.option import carry_out, judging
+from tasktwin.suite.command.option import OF_PROVIDER, carry_out, judging
 
 if TYPE_CHECKING:
     from tasktwin.provider import Provider
@@ -49,6 +49,20 @@ def complain(level: str, about: object) -> None:
     click.echo(f"{click.style(level, fg='red', bold=True)}: {printable(str(about))}", err=True, color=colour)
 
 
+LISTENING_AT = click.option(
+    "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on."
+)
+LISTENING_ON = click.option(
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(0, 65_535),
+    metavar="N",
+    help="Port; 0 takes any free one.",
+)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="tasktwin")
 def main() -> None:
@@ -57,15 +71,8 @@ def main() -> None:
 
 @main.command(short_help="Serve one API at the root, or several by name.")
 @click.argument("providers", nargs=-1, metavar="[PROVIDER|DIR]...")
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on.")
-@click.option(
-    "--port",
-    default=8080,
-    show_default=True,
-    type=click.IntRange(0, 65_535),
-    metavar="N",
-    help="Port; 0 takes any free one.",
-)
+@LISTENING_AT
+@LISTENING_ON
 @click.option("--seeds", default="default", show_default=True, metavar="NAME", help="Which seeds worlds begin with.")
 @click.option(
     "--seed",
@@ -214,7 +221,7 @@ def _greet(provider: "Provider", url: str) -> None:
 
 @main.command("list", short_help="Show the providers, or all about one.")
 @click.argument("provider", required=False, metavar="[PROVIDER|DIR]")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 @telling
 def list_(provider: str | None, *, as_json: bool) -> None:
     """Show the bundled providers, or one provider's operations, states, demo callers and assumptions."""
@@ -238,7 +245,7 @@ def list_(provider: str | None, *, as_json: bool) -> None:
 
 @main.command(short_help="Is the data of a provider right?")
 @click.argument("providers", nargs=-1, metavar="[PROVIDER|DIR]...")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 @click.option(
     "--schema",
     type=click.Choice(["provider", "scenario", "seeds"]),
@@ -333,16 +340,9 @@ def fuzz(**given: Any) -> None:
 
 @main.command(short_help="Stand between a client and a deployment.")
 @click.argument("url", metavar="URL")
-@click.option("--provider", required=True, metavar="PROVIDER|DIR", help="The API that the deployment is said to be.")
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on.")
-@click.option(
-    "--port",
-    default=8080,
-    show_default=True,
-    type=click.IntRange(0, 65_535),
-    metavar="N",
-    help="Port; 0 takes any free one.",
-)
+@OF_PROVIDER
+@LISTENING_AT
+@LISTENING_ON
 @click.option(
     "--report",
     default="",

@@ -45,6 +45,12 @@ def independent(schema: Schema) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(json.loads(whole), format_checker=checker)
 
 
+def wrong(schema: Schema) -> list[str]:
+    """What the other implementation says against what is made."""
+    judge = independent(schema)
+    return [error.message for seed in SEEDS for error in judge.iter_errors(sample(schema, seed))]
+
+
 def schemas(contract: Contract) -> list[Schema]:
     """All component schemas and all schemas of JSON answers."""
     found = [contract.schema(name) for name in contract.document.get("components", {}).get("schemas", {})]
@@ -58,8 +64,7 @@ def schemas(contract: Contract) -> list[Schema]:
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
 def test_what_is_made_from_the_corpus_satisfies_another_validator(path: Path) -> None:
     for schema in schemas(compile_contract(yaml.safe_load(path.read_text()))):
-        for seed in SEEDS:
-            independent(schema).validate(sample(schema, seed))
+        assert wrong(schema) == []
 
 
 TREE = {
@@ -153,8 +158,7 @@ KEYWORDS: dict[str, Any] = {
 @pytest.mark.parametrize("name", KEYWORDS)
 def test_every_keyword_is_obeyed(name: str) -> None:
     schema = wanted(KEYWORDS[name], schemas=TREE)
-    for seed in SEEDS:
-        independent(schema).validate(sample(schema, seed))
+    assert wrong(schema) == []
 
 
 FORMATS: dict[str, Callable[[str], object]] = {

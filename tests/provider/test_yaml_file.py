@@ -1,6 +1,5 @@
 """YAML, read the 1.2 way and within bounds."""
 
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasktwin.errors import DataError
 from tasktwin.provider.yaml_file import did_you_mean, read_yaml
-from tasktwin.wire import Json
+from tasktwin.wire import Json, dumps, loads
 
 
 def read(folder: Path, text: str) -> Json:
@@ -107,8 +106,16 @@ def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory,
 @settings(derandomize=True, deadline=None, database=None, max_examples=300)
 @given(text=st.text(st.sampled_from("ab:-?[]{}&*!|>'\"%@`#,\n\t ~1")))
 def test_no_text_ends_in_anything_but_a_value_or_an_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    with suppress(DataError):
-        read(tmp_path_factory.getbasetemp(), text)
+    folder = tmp_path_factory.getbasetemp()
+    try:
+        value = read(folder, text)
+    except DataError as error:
+        (problem,) = error.problems
+        assert problem.file == "a.yaml"
+        assert 1 <= problem.line <= text.count("\n") + 2
+        assert len(str(problem).splitlines()) == 1
+    else:
+        assert loads(dumps(value)) == value
 
 
 @pytest.mark.parametrize(

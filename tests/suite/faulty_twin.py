@@ -30,6 +30,7 @@ class Asked:
     headers: dict[str, str]
     body: bytes
     gone: asyncio.Event
+    query: str = ""
 
     @property
     def world(self) -> str:
@@ -70,7 +71,7 @@ def deployed(provider: str, fault: Fault = plainly) -> Iterator[str]:
             message = await receive()
             body, more = body + message.get("body", b""), message.get("more_body", False)
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        asked = Asked(scope["method"], scope["path"], headers, body, asyncio.Event())
+        asked = Asked(scope["method"], scope["path"], headers, body, asyncio.Event(), scope["query_string"].decode())
         leaving = asyncio.create_task(_leave(receive, asked.gone))
 
         async def twin(one: Asked) -> Answer:
@@ -117,8 +118,7 @@ async def _ask(app: Any, scope: Any, asked: Asked) -> Answer:
     asked = replace(asked, headers={**asked.headers, "content-length": str(len(asked.body))})
     headers = [(name.encode(), value.encode()) for name, value in asked.headers.items()]
     inner = {**scope, "method": asked.method, "path": asked.path, "raw_path": asked.path.encode(), "headers": headers}
-    if asked.path != scope["path"]:
-        inner["query_string"] = b""
+    inner["query_string"] = asked.query.encode() if asked.path == scope["path"] else b""
     await app(inner, receive, send)
     return started[0]["status"], b"".join(parts), list(started[0]["headers"])
 

@@ -97,21 +97,21 @@ def target_of(url: str, seconds: float | None = 60, provider: Provider | None = 
 
 
 @contextmanager
-def theatre(fault: Fault = plainly, **changed: str) -> Iterator[Theatre]:
-    """A theatre for the good market on a deployment of it that has a fault or other rules."""
+def theatre(fault: Fault = plainly, by: Provider | None = None, **changed: str) -> Iterator[Theatre]:
+    """A theatre for the good market (or what it is judged ``by``) on a deployment that has a fault or other rules."""
     folder = market(Path(mkdtemp()), **changed) if changed else good_folder()
     with deployed(folder, fault) as url:
         target = target_of(url)
         try:
-            yield Theatre(Run(good(), target, Options(max_examples=4)))
+            yield Theatre(Run(by or good(), target, Options(max_examples=4)))
         finally:
             target.close()
 
 
 @contextmanager
-def staged(fault: Fault = plainly, **changed: str) -> Iterator[Stage]:
+def staged(fault: Fault = plainly, by: Provider | None = None, **changed: str) -> Iterator[Stage]:
     """One story on such a theatre."""
-    with theatre(fault, **changed) as house, house.stage() as stage:
+    with theatre(fault, by, **changed) as house, house.stage() as stage:
         yield stage
 
 

@@ -10,7 +10,7 @@ from tests.suite.market import good, market
 
 from tasktwin.behaviour.lifecycle import Provenance
 from tasktwin.provider import bundled, load
-from tasktwin.suite.certainty import answer_mark, basis_of, operation_mark, status_mark, surest, ways_mark, weakest
+from tasktwin.suite.certainty import answer_mark, basis_of, operation_mark, request_mark, surest, ways_mark, weakest
 
 PLACES = st.text(st.sampled_from("/*019ihtdm~"), max_size=12)
 STATUSES = st.sampled_from([0, 200, 201, 204, 404, 500, 999])
@@ -35,6 +35,31 @@ STATUSES = st.sampled_from([0, 200, 201, 204, 404, 500, 999])
 )
 def test_the_nearest_mark_counts(operation: str, status: int, pointer: str, kind: str) -> None:
     assert answer_mark(good(), operation, status, pointer).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("operation", "where", "pointer", "kind"),
+    [
+        ("createJob", "body", "/title", "stated"),
+        ("createJob", "body", "/no-such-member", "stated"),
+        ("updateJob", "body", "", "stated"),
+        ("updateJob", "path", "/job_id", "assumed"),
+        ("getJob", "path", "/job_id", "observed"),
+        ("getJob", "body", "/title", "observed"),
+        ("watchJob", "header", "/Last-Event-ID", "stated"),
+        ("noSuchOperation", "query", "/page", "assumed"),
+    ],
+)
+def test_the_nearest_mark_around_a_place_of_a_request_counts(
+    operation: str, where: str, pointer: str, kind: str
+) -> None:
+    assert request_mark(good(), operation, where, pointer).kind == kind
+
+
+def test_a_members_own_mark_counts_before_that_of_the_body(tmp_path: Path) -> None:
+    old = 'hours: {type: [integer, "null"], minimum: 1}'
+    provider = load(market(tmp_path, openapi=f"{old} => {old[:-1]}, x-provenance: observed C1}}"))
+    assert request_mark(provider, "createJob", "body", "/hours").kind == "observed"
 
 
 def test_a_mark_beside_a_reference_counts_before_that_of_what_it_refers_to(tmp_path: Path) -> None:
@@ -98,4 +123,4 @@ def test_every_declared_answer_of_a_provider_has_a_mark_and_a_text(provider: str
     loaded = load(provider)
     for name, operation in loaded.rules.contract.operations.items():
         for status in (int(each) for each in operation.raw["responses"] if each.isdigit()):
-            assert basis_of(loaded, status_mark(loaded, name, status)).text
+            assert basis_of(loaded, answer_mark(loaded, name, status)).text

@@ -53,9 +53,10 @@ def test_answers_that_never_came_whole_are_others_business(more: dict[str, Any])
         (b"{", JSON, 200, "the body is no JSON", ""),
         (b"\xff", JSON, 200, "the body is no JSON", ""),
         (b"<html>", "text/html", 200, "text/html is not declared", ""),
-        (b"", "", 200, "a body is required", ""),
+        (b"", "", 200, "the answer is empty, the document declares application/json", ""),
+        (b"", JSON, 200, "the answer is empty, the document declares application/json of type object", ""),
     ],
-    ids=["type", "word", "missing", "no JSON", "no UTF-8", "media", "nothing"],
+    ids=["type", "word", "missing", "no JSON", "no UTF-8", "media", "nothing", "no JSON at all"],
 )  # fmt: skip
 def test_what_breaks_it_is_told_with_its_place(body: object, media: str, status: int, words: str, pointer: str) -> None:
     found = judged("GET", "/jobs/j1", status, body, media)

@@ -13,9 +13,10 @@ from tests.suite.test_finding import found
 from tasktwin.suite.budget import Budget, SpentError
 from tasktwin.suite.command.order import Order
 from tasktwin.suite.command.worker import shards
-from tasktwin.suite.finding import Findings
+from tasktwin.suite.finding import Findings, Line
 from tasktwin.suite.run import Ended, Event, Found, Options, Run, Started, Went, go_through
 from tasktwin.suite.target import Target, UnreachableError
+from tasktwin.suite.traffic import Reply, Request, Sent
 
 URL = "http://127.0.0.1:9"
 NAMES = st.lists(st.text(max_size=12), unique=True, max_size=30)
@@ -154,3 +155,33 @@ def test_what_is_in_the_baseline_is_not_reported() -> None:
     run.tell = told.append
     assert not run.report(found("c"))
     assert told == []
+
+
+def test_what_was_planned_and_not_done_is_known() -> None:
+    def cut() -> None:
+        raise SpentError("the time is over")
+
+    run = new_run()
+    go_through(run, [("p", lambda one: one.work("p", [("a", nothing), ("b", cut), ("c", nothing)]))])
+    assert (run.units, run.undone) == (["p:a"], ["p:b", "p:c"])
+
+
+def shown(run: Run, number: int, reply: Reply) -> None:
+    line = Line(Request("GET", "/jobs"), reply)
+    run.target.traffic.append(Sent(number, "p", line.request, line.reply, 0))
+    run.report(replace(found(), story=(line,)))
+
+
+def test_what_one_answer_shows_in_many_places_was_found_once() -> None:
+    run, first, again = new_run(), Reply(200, body=b"1"), Reply(200, body=b"2")
+    run.target.traffic.clear()
+    for number, reply in ((1, first), (1, first), (2, again), (2, again), (2, again)):
+        shown(run, number, reply)
+    assert [each.times for each in run.findings] == [2]
+
+
+def test_what_workers_found_is_added_up() -> None:
+    findings = Findings()
+    for each in (replace(found(), times=3), replace(found(), times=4)):
+        findings.add(each)
+    assert [each.times for each in findings] == [7]

@@ -1,11 +1,12 @@
 """What stands at the end of a run on the terminal, and ``--json``."""
 
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from rich.console import Console
-from tests.suite.report.small_run import ASSUMED, COMMAND, URL, finding, small_run
+from tests.suite.report.small_run import ASSUMED, COMMAND, URL, finding, line, small_run
 
 from tasktwin.suite.run import Run
 from tasktwin.suite.summary import print_summary, summary
@@ -46,10 +47,27 @@ def test_the_last_line_is_the_verdict() -> None:
         small_run(finding(basis=ASSUMED)),
         small_run(cut="interrupted"),
     )
+    noted.ended = [replace(each, cut="") for each in noted.ended]
     last = [printed(run).splitlines()[-1] for run in (failed, noted, cut)]
     assert last[0].startswith("1 failure, 0 notes: the deployment breaks its contract (uumit at http://127.0.0.1:8080;")
     assert last[1].startswith("0 failures, 1 note: nothing contradicts the contract")
-    assert last[2].startswith("0 failures, 0 notes: the run was cut short")
+    assert last[2].startswith("0 failures, 0 notes: the run was cut short, so that not everything was looked at")
+
+
+def test_of_a_run_that_was_cut_it_says_what_was_not_done() -> None:
+    run = small_run(cut="interrupted")
+    run.options = replace(run.options, phases=("protocol", "lifecycle", "coverage", "fuzzing"))
+    run.undone += [f"lifecycle:walk {n}" for n in range(3, 13)]
+    told = printed(run).splitlines()
+    assert "not done   lifecycle: 10 of 12, walk 3, walk 4, walk 5, walk 6, walk 7 and 5 more" in told
+    assert "not done   coverage, fuzzing: nothing of it" in told
+
+
+def test_a_redirect_is_told_with_where_it_leads() -> None:
+    story = (line("GET", "/api/v1/tasks/", 307),)
+    story[0].reply.headers["location"] = "https://login.example/?next=[x]"  # type: ignore[index]
+    told = printed(small_run(finding(story=story)))
+    assert "  leads to     https://login.example/?next=[x]" in told.splitlines()
 
 
 def test_colours_only_where_they_are_wanted() -> None:

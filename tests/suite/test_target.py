@@ -15,7 +15,7 @@ from tests.answering import Answer, Asked, Parts, answering, silent
 from tasktwin.errors import MisuseError
 from tasktwin.state import elapsed
 from tasktwin.suite.budget import Budget, SpentError
-from tasktwin.suite.target import LOST, MOST_BODY, STORM, TRIES, Callers, Target, UnreachableError
+from tasktwin.suite.target import GLANCE, LISTENS, LOST, MOST_BODY, STORM, TRIES, Callers, Target, UnreachableError
 from tasktwin.suite.traffic import Reply, Request, Sent
 
 HEADERS = {
@@ -290,3 +290,67 @@ def test_a_reply_gives_its_value_or_none(media: str, body: bytes, value: object)
 @pytest.mark.parametrize("media", ["", "text/html", "application/jsonx", "text/event-stream"])
 def test_a_reply_that_is_no_json_says_so(media: str) -> None:
     assert not Reply(200, {"content-type": media} if media else {}).is_json
+
+
+def test_inputs_that_drop_the_connection_end_nothing_while_something_plain_is_answered(target: Make) -> None:
+    def dropping(asked: Asked) -> Parts:
+        if asked.method == "POST":
+            raise ConnectionError
+        return plain(asked)
+
+    with answering(dropping) as server:
+        there = target(server.url)
+        there.send(LOOK)
+        statuses = [there.send(Request("POST", "/jobs", "ann")).status for _ in range(3 * LOST)]
+    assert statuses == [0] * (3 * LOST)
+    assert [each.path for each in server.asked if each.method == "GET"] == ["/jobs"] * 4
+    assert there.sent == 1 + 3 * LOST
+
+
+def test_who_answered_before_and_does_no_longer_is_gone(target: Make) -> None:
+    answers = [plain]
+
+    def dying(asked: Asked) -> Parts:
+        if not answers:
+            raise ConnectionError
+        return answers.pop()(asked)
+
+    with answering(dying) as server, pytest.raises(UnreachableError, match=f"no answer to {LOST} requests in a row"):
+        sends(target(server.url), LOST + 1)
+    assert [each.path for each in server.asked[LOST + 1 :]] == ["/jobs", "/"]
+
+
+def open_stream(_asked: Asked) -> Parts:
+    return 200, {"Content-Type": "text/event-stream"}, map(once_told, range(20))
+
+
+def once_told(n: int) -> bytes:
+    time.sleep(0.2 if n else 0)
+    return b"" if n else b"data: {}\n\n"
+
+
+@pytest.mark.parametrize(("beat", "longest"), [(None, LISTENS), (0.5, 0.5)], ids=["unknown", "known"])
+def test_a_stream_that_stays_open_is_left_each_time_sooner(target: Make, beat: float | None, longest: float) -> None:
+    with answering(open_stream) as server:
+        there = target(server.url, patience=9.0)
+        there.beats = {"listJobs": beat} if beat else {}
+        replies = sends(there, 3)
+    assert [(each.status, each.cut, each.body) for each in replies] == [(200, True, b"data: {}\n\n")] * 3
+    assert "it is an open stream, left after" in replies[0].problem
+    for n, each in enumerate(replies, 1):
+        assert each.seconds == pytest.approx(max(longest / n, GLANCE), abs=0.3)
+
+
+def test_a_stream_that_ends_is_read_to_its_end(target: Make) -> None:
+    with answering(lambda _asked: (200, {"Content-Type": "text/event-stream"}, iter([b"data: 1\n\n"] * 3))) as server:
+        reply = target(server.url).send(LOOK)
+    assert (reply.cut, reply.body) == (False, b"data: 1\n\n" * 3)
+
+
+def test_a_wait_is_told_before_it_begins(target: Make) -> None:
+    told: list[tuple[float, str]] = []
+    with answering(refusing(1, Retry_After="1")) as server:
+        there = target(server.url)
+        there.waits = lambda seconds, why: told.append((seconds, why))
+        there.send(LOOK)
+    assert told == [(1.0, "listJobs is answered with 429 and Retry-After: 1")]

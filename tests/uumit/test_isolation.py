@@ -57,18 +57,30 @@ class Client:
             seconds = 1 + self.number * 60
             self.steer("POST", "/clock", {"advance": seconds})
             self.now += timedelta(seconds=seconds)
-            self.look()
+            assert self.look() == self.due()
 
-    def look(self) -> None:
-        """Rows, money, clock and journal are this world's own."""
+    def look(self) -> Data:
+        """Rows, money, clock and journal, as the world tells them."""
         tasks = self.ask("GET", f"{TASKS}/hall?keyword=world-&page_size=100")["data"]["items"]
-        assert sorted(task["title"] for task in tasks) == sorted(self.titles)
         wallet = self.ask("GET", WALLET)["data"]["ut"]
-        assert wallet["frozen"] == f"{935 + len(self.titles) * (self.number + 1)}.00"
-        assert self.steer("GET", "/clock")["now"] == self.now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         entries = self.steer("GET", "/journal?limit=1000")["entries"]
-        assert {entry["world"] for entry in entries} == {self.name}
-        assert len(entries) == self.asked
+        return {
+            "titles": sorted(task["title"] for task in tasks),
+            "frozen": wallet["frozen"],
+            "now": self.steer("GET", "/clock")["now"],
+            "worlds": {entry["world"] for entry in entries},
+            "asked": len(entries),
+        }
+
+    def due(self) -> Data:
+        """What they are if all of them are this world's own."""
+        return {
+            "titles": sorted(self.titles),
+            "frozen": f"{935 + len(self.titles) * (self.number + 1)}.00",
+            "now": self.now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "worlds": {self.name},
+            "asked": self.asked,
+        }
 
 
 @pytest.fixture
@@ -87,8 +99,8 @@ def test_parallel_worlds_never_see_each_other(clients: list[Client]) -> None:
     with ThreadPoolExecutor(WORLDS) as pool:
         for done in [pool.submit(client.live, start) for client in clients]:
             done.result()
-    for client in clients:
-        client.look()
+    assert [len(client.titles) for client in clients] == [ROUNDS] * WORLDS
+    assert [client.look() for client in clients] == [client.due() for client in clients]
 
 
 def test_the_default_world_is_untouched_by_the_others(serve: Serve, uumit: Provider) -> None:

@@ -226,7 +226,8 @@ class Binding:
     """What an operation of the contract does.
 
     ``sees`` are the collections whose rows, with the request, decide the whole answer; ``None`` if more does (the
-    time, an effect), or if it writes.
+    time, an effect), or if it writes. ``rows`` is where it is known from which rows a list has; ``None``: from where the
+    operation is.
     """
 
     operation: str
@@ -261,6 +262,7 @@ class Binding:
     checked_late: bool = False
     stream: StreamRule | None = None
     sees: tuple[str, ...] | None = None
+    rows: Provenance | None = None
 
     def transitions(self) -> tuple[Transition, ...]:
         """The lifecycle's transitions that this operation causes."""

@@ -242,6 +242,7 @@ class Builder(StreamBuilder):
             status=spec.get("status", 0) or operation.success,
             checked_late=spec.get("checked", "early") == "late",
             stream=self._stream(operation, spec["stream"], "/stream") if "stream" in spec else None,
+            rows=parse_provenance(spec["provenance"]) if "provenance" in spec else None,
         )
         self._makes_sense(binding)
         return replace(binding, sees=self._sees(spec, binding, operation))

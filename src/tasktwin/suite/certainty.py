@@ -25,6 +25,9 @@ ACCESS: Final = Basis(
     "OWASP API1:2023: every function that reaches a record by the caller's input checks that the caller may have it.",
     "https://owasp.org/API-Security/editions/2023/en/0xa1-broken-object-level-authorization/",
 )
+WITHIN: Final = Basis(
+    "itself", "What is named under a row is that row's: elsewhere this deployment shows it as another one's."
+)
 SIGN_IN: Final = Basis(
     "standard",
     "OWASP API2:2023: what needs a sign-in is closed to those who did not, or whose credentials are wrong.",
@@ -74,24 +77,43 @@ def answer_mark(provider: Provider, operation: str, status: int, pointer: str = 
         return mark
     responses = found.raw.get("responses", {})
     response = responses.get(str(status)) or responses.get(f"{status // 100}XX") or responses.get("default")
-    document = provider.rules.contract.document
-    node, own = _followed(document, response)
-    mark = own or mark
-    content = node.get("content", {}) if isinstance(node, Mapping) else {}
-    medium = next(iter(content.values()), None) if isinstance(content, Mapping) else None
-    if not isinstance(medium, Mapping) or "schema" not in medium:
+    return _within_content(provider.rules.contract.document, response, _parts(pointer)) or mark
+
+
+def request_mark(provider: Provider, operation: str, where: str, pointer: str) -> Provenance:
+    """The nearest mark around a place in a request; the operation's if there is none.
+
+    ``where`` is body, path, query, header or cookie; of a parameter the pointer begins with its name.
+    """
+    found = provider.rules.contract.operations.get(operation)
+    mark, parts = operation_mark(provider, operation), _parts(pointer)
+    if found is None:
         return mark
-    return _within(document, medium["schema"], pointer.split("/")[1:], 0) or mark
-
-
-def status_mark(provider: Provider, operation: str, status: int) -> Provenance:
-    """Where it is known from that this operation answers with this status."""
-    return answer_mark(provider, operation, status)
+    document = provider.rules.contract.document
+    if where == "body":
+        return _within_content(document, found.raw.get("requestBody"), parts) or mark
+    declared = next((each.node for each in found.declared if each.where == where and each.name in parts[:1]), None)
+    node, own = _followed(document, declared)
+    schema = node.get("schema") if isinstance(node, Mapping) else None
+    return _within(document, schema, parts[1:], 0) or own or mark
 
 
 def ways_mark(ways: Iterable[Transition]) -> Provenance | None:
     """How sure it is that these transitions are as they are."""
     return surest(way.provenance for way in ways)
+
+
+def _parts(pointer: str) -> list[str]:
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+
+
+def _within_content(document: Json, node: Json, parts: list[str]) -> Provenance | None:
+    """The innermost mark on the way through a request's or an answer's body."""
+    node, own = _followed(document, node)
+    content = node.get("content", {}) if isinstance(node, Mapping) else {}
+    medium = next(iter(content.values()), None) if isinstance(content, Mapping) else None
+    schema = medium.get("schema") if isinstance(medium, Mapping) else None
+    return _within(document, schema, parts, 0) or own
 
 
 def _within(document: Json, node: Json, parts: list[str], depth: int) -> Provenance | None:

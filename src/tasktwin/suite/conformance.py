@@ -1,8 +1,9 @@
 """Whether an answer keeps the contract: its status, media type, headers and body."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from tasktwin.contract import Match, Violation
+from tasktwin.contract import Match, Operation, Violation
 from tasktwin.contract.event import EVENT_STREAM
 from tasktwin.provider import Provider
 from tasktwin.suite import certainty
@@ -31,9 +32,9 @@ def mismatches(provider: Provider, request: Request, reply: Reply) -> Iterator[M
             provider, operation.id, reply, Violation("response", "", "json", f"the body is no JSON: {error}")
         )
         return
-    found = operation.check_response(reply.status, media, body, dict(reply.headers))
+    violations = operation.check_response(reply.status, media, body, dict(reply.headers))
     groups: dict[tuple[str, str], list[Violation]] = {}
-    for violation in found:
+    for violation in violations if reply.body else _of_nothing(operation, reply, violations):
         parent = (
             general(violation.pointer).rpartition("/")[0]
             if violation.keyword == "required"
@@ -42,6 +43,21 @@ def mismatches(provider: Provider, request: Request, reply: Reply) -> Iterator[M
         groups.setdefault((violation.keyword, parent), []).append(violation)
     for together in groups.values():
         yield _mismatch(provider, operation.id, reply, together[0], len(together) - 1)
+
+
+def _of_nothing(operation: Operation, reply: Reply, found: Sequence[Violation]) -> Sequence[Violation]:
+    """What is wrong with an answer without a body: what the document wants of one is told once, and as that."""
+    wanted = [each for each in found if not each.pointer and each.keyword not in {"status", "media-type"}]
+    if not wanted:
+        return found
+    first, response = wanted[0], operation.responses.find(reply.status)
+    declared = " or ".join(response.content.media) if response and response.content else "a body"
+    kind = f" of type {first.expected}" if first.keyword == "type" and isinstance(first.expected, str) else ""
+    said = f"the answer is empty, the document declares {declared}{kind}"
+    return [
+        replace(first, message=said, expected=f"{declared}{kind}", actual="an empty answer"),
+        *(each for each in found if each not in wanted),
+    ]
 
 
 def _decoded(reply: Reply) -> Json:

@@ -74,18 +74,29 @@ class Findings:
     known: frozenset[str] = frozenset()
     by_cause: dict[str, Finding] = field(default_factory=dict)
     accepted: dict[str, int] = field(default_factory=dict)
+    _latest: dict[str, int] = field(default_factory=dict)
 
-    def add(self, finding: Finding) -> bool:
-        """Whether this is new."""
+    def add(self, finding: Finding, exchange: int = 0) -> bool:
+        """Whether this is new. ``exchange`` is the number of the one that shows it, 0 if that is not known.
+
+        What one answer shows in many places is found once; so is what a repetition showed, which came later.
+        """
         if finding.cause in self.known:
             self.accepted[finding.cause] = self.accepted.get(finding.cause, 0) + 1
             return False
         before = self.by_cause.get(finding.cause)
         if before is None:
             self.by_cause[finding.cause] = finding
+            self._latest[finding.cause] = exchange
+            return True
+        is_further = not exchange or exchange > self._latest[finding.cause]
+        times = before.times + (finding.times if is_further else 0)
+        self._latest[finding.cause] = max(exchange, self._latest[finding.cause])
+        if before.severity == "note" and finding.severity == "failure":  # what was seen once only is seen again
+            self.by_cause[finding.cause] = replace(finding, times=before.times + 1, seconds=before.seconds)
             return True
         shorter = finding if before.story and finding.story and len(finding.story) < len(before.story) else before
-        self.by_cause[finding.cause] = replace(shorter, times=before.times + 1, seconds=before.seconds)
+        self.by_cause[finding.cause] = replace(shorter, times=times, seconds=before.seconds)
         return False
 
     def pending(self, finding: Finding) -> bool:
@@ -110,6 +121,11 @@ class Findings:
     def failures(self) -> int:
         """How many fail the run."""
         return sum(each.severity == "failure" for each in self.by_cause.values())
+
+
+def leads_to(reply: Reply) -> str:
+    """Where an answer sends the client: its ``Location``, if it is a redirect; else ""."""
+    return reply.headers.get("location", "") if 300 <= reply.status < 400 else ""
 
 
 def as_json(finding: Finding) -> dict[str, Json]:
@@ -137,6 +153,7 @@ def as_json(finding: Finding) -> dict[str, Json]:
                 "status": line.reply.status,
                 "answer": line.reply.body[:4096].decode("utf-8", "replace"),
                 "about": line.about,
+                **({"location": location} if (location := leads_to(line.reply)) else {}),
             }
             for line in finding.story
         ],

@@ -51,6 +51,15 @@ class Went:
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """Nothing is sent for so many seconds, and why."""
+
+    phase: str
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """Something new is wrong."""
 
@@ -75,13 +84,14 @@ class Ended:
     cut: str = ""
 
 
-Event: TypeAlias = Started | Went | Found | Skipped | Ended
+Event: TypeAlias = Started | Went | Waits | Found | Skipped | Ended
 """What a run tells while it goes on; progress, reports and tests only listen."""
 
 
 @dataclass(slots=True)
 class Run:
     """What every phase stands on. ``units`` are the pieces of work that were done, by name: the same for the same seed.
+    ``undone`` are those that were planned, and were not begun or not done when their phase was cut short.
 
     ``taken`` counts transitions (lifecycle, name) and ``answered`` answers (operation, status). ``leftovers`` are
     resources that were made and could not be put away. ``ground`` is what the phases beside the oracle share.
@@ -93,6 +103,7 @@ class Run:
     findings: Findings = field(default_factory=Findings)
     tell: Callable[[Event], None] = lambda _event: None
     units: list[str] = field(default_factory=list)
+    undone: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
     taken: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -117,10 +128,15 @@ class Run:
         if any(told) and not any(map(self.asked_for, told)):
             return False
         finding = replace(finding, seconds=self.target.budget.used)
-        if not self.findings.add(finding):
+        if not self.findings.add(finding, self._number(finding)):
             return False
         self.tell(Found(finding))
         return True
+
+    def _number(self, finding: Finding) -> int:
+        """The number of the exchange that shows it; 0 if that is not known."""
+        shown = finding.story[-1].reply if finding.story else None
+        return next((each.number for each in reversed(tuple(self.target.traffic)) if each.reply is shown), 0)
 
     def skip(self, phase: str, what: str, why: str) -> None:
         """Say that something was not done."""
@@ -130,11 +146,16 @@ class Run:
     def work(self, phase: str, units: Sequence[tuple[str, Callable[[], None]]]) -> None:
         """Do those of the named pieces of work that are this shard's, in order."""
         own = [(name, do) for name, do in units if self.mine(f"{phase}:{name}")]
-        for done, (name, do) in enumerate(own, 1):
-            self.target.budget.check()
-            do()
-            self.units.append(f"{phase}:{name}")
-            self.tell(Went(phase, done, len(own), name))
+        done = 0
+        try:
+            for done, (name, do) in enumerate(own):
+                self.target.budget.check()
+                do()
+                self.units.append(f"{phase}:{name}")
+                self.tell(Went(phase, done + 1, len(own), name))
+            done = len(own)
+        finally:
+            self.undone += [f"{phase}:{name}" for name, _ in own[done:]]
 
 
 Phase: TypeAlias = Callable[[Run], None]

@@ -4,26 +4,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasktwin.suite.finding import Finding
+from tasktwin.suite.finding import Finding, leads_to
 from tasktwin.suite.report.account import VERDICTS, Account, account_of, as_document
-from tasktwin.suite.report.legible import clipped, duration, legible
+from tasktwin.suite.report.legible import duration
 from tasktwin.suite.report.tale import contradicted
 from tasktwin.suite.run import Run
+from tasktwin.suite.terminal import MOST, print_facts, print_finding, print_line
 from tasktwin.wire import Json
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-MOST = 50
-"""Findings that are told; of more only the number."""
-
 MOST_LEFT = 5
 """Resources that were left over and are named."""
 
-MOST_TEXT = 600
-"""Characters of one text."""
-
-_COLOURS = {"failure": "bold red", "note": "yellow", "failed": "bold red", "cut": "bold yellow", "passed": "bold green"}
+_COLOURS = {"failed": "bold red", "cut": "bold yellow", "passed": "bold green"}
 
 
 def summary(run: Run, *, command: str = "") -> dict[str, Json]:
@@ -35,25 +30,11 @@ def print_summary(run: Run, console: "Console", *, command: str = "", reports: S
     """Print what came of a run. ``command`` repeats it; ``reports`` are the files that were written."""
     account = account_of(run, command=command, url=run.target.url)
     for finding in account.findings[:MOST]:
-        _print_finding(console, finding)
+        print_finding(console, finding, _facts(finding))
     if len(account.findings) > MOST:
         console.print(f"and {len(account.findings) - MOST:,} more findings: --report DIR tells of all\n")
-    _print_facts(console, list(_ends(account, reports)))
-    _line(console, _headline(account), _COLOURS[account.verdict])
-
-
-def _print_finding(console: "Console", finding: Finding) -> None:
-    from rich.text import Text  # noqa: PLC0415 - heavy
-
-    title = Text(legible(clipped(finding.title, MOST_TEXT)), style="bold")
-    head = Text.assemble((finding.severity, _COLOURS[finding.severity]), "  ", title)
-    console.print(head, soft_wrap=not console.is_terminal)
-    _print_facts(console, [("  " + name, text) for name, text in _facts(finding) if text])
-    if finding.script:
-        _line(console, "  script", "dim")
-        for line in finding.script.rstrip().split("\n"):
-            _line(console, f"    {line}")
-    console.print()
+    print_facts(console, _ends(account, reports))
+    print_line(console, _headline(account), _COLOURS[account.verdict])
 
 
 def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
@@ -62,6 +43,7 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "operation", f"{finding.operation} ({finding.rule})" if finding.operation else finding.rule
     yield "expected", finding.expected
     yield "actual", finding.actual
+    yield "leads to", leads_to(finding.story[-1].reply) if finding.story else ""
     yield "where", finding.pointer
     yield "contradicts", contradicted(finding)
     yield "story", f"{steps} step{'' if steps == 1 else 's'}{times}" if steps else times.removeprefix(", ")
@@ -70,6 +52,7 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
 def _ends(account: Account, reports: Sequence[Path]) -> Iterator[tuple[str, str]]:
     """What is to know besides the findings."""
     yield from _cuts(account)
+    yield from _undone(account)
     for part in account.parts:
         if part.skipped:
             reasons = list(dict.fromkeys(why for _, why in part.skipped))
@@ -100,11 +83,27 @@ def _cuts(account: Account) -> Iterator[tuple[str, str]]:
     return (("cut short", f"{', '.join(each)}: {why}") for why, each in names.items())
 
 
+def _undone(account: Account) -> Iterator[tuple[str, str]]:
+    """What was not looked at, because the run was cut short."""
+    for part in account.parts:
+        if part.undone:
+            names = ", ".join(part.undone[:MOST_LEFT])
+            more = f" and {len(part.undone) - MOST_LEFT:,} more" if len(part.undone) > MOST_LEFT else ""
+            yield (
+                "not done",
+                f"{part.name}: {len(part.undone):,} of {len(part.units) + len(part.undone):,}, {names}{more}",
+            )
+    later = [each.name for each in account.parts if not (each.units or each.undone) and (each.cut or not each.done)]
+    if later:
+        yield "not done", f"{', '.join(later)}: nothing of it"
+
+
 def _coverage(account: Account) -> str:
-    asked = sum(bool(each.statuses) for each in account.operations)
+    known = [each for each in account.operations if each.path]
+    asked = sum(bool(each.statuses) for each in known)
     seen = sum(each.covered for each in account.lifecycles)
     of = sum(len(each.taken) for each in account.lifecycles)
-    return f"{asked} of {len(account.operations)} operations, {seen} of {of} transitions"
+    return f"{asked} of {len(known)} operations, {seen} of {of} transitions"
 
 
 def _headline(account: Account) -> str:
@@ -112,30 +111,3 @@ def _headline(account: Account) -> str:
     counts = f"{failures} failure{'' if failures == 1 else 's'}, {notes} note{'' if notes == 1 else 's'}"
     spent = f"{account.requests:,} requests in {duration(account.seconds)}, seed {account.seed}"
     return f"{counts}: {VERDICTS[account.verdict]} ({account.provider.name} at {account.url}; {spent})"
-
-
-def _print_facts(console: "Console", facts: Sequence[tuple[str, str]]) -> None:
-    """Names and texts in two columns."""
-    from rich.table import Table  # noqa: PLC0415 - heavy
-    from rich.text import Text  # noqa: PLC0415
-
-    if not facts:
-        return
-    if not console.is_terminal:  # to be searched and cut: one line each, however long
-        width = max(len(name) for name, _ in facts)
-        for name, text in facts:
-            _line(console, f"{name:<{width}}  {clipped(text, MOST_TEXT)}".rstrip())
-        return
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, text in facts:
-        table.add_row(name, Text(legible(clipped(text, MOST_TEXT))))
-    console.print(table)
-
-
-def _line(console: "Console", text: str, style: str = "") -> None:
-    """One line that is never wrapped, so that it can be copied."""
-    from rich.text import Text  # noqa: PLC0415 - heavy
-
-    console.print(Text(legible(text), style=style), soft_wrap=True)

@@ -1,11 +1,10 @@
 """The deployment. Every request to it goes through here: credentials, budget, rate, ``Retry-After``, what is recorded."""
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -26,6 +25,8 @@ MOST_KEPT = 20_000
 PATIENCE = 10.0
 """Seconds within which a whole answer must be there."""
 
+TOO_SLOW = "the answer did not end in time"
+
 WORLD = "Tasktwin-World"
 """The header that chooses a world, of a target that offers them."""
 
@@ -42,7 +43,13 @@ STORM = 3
 """So many requests in a row that stay refused for their number end the run."""
 
 LOST = 5
-"""So many requests in a row without an answer mean that the target is gone."""
+"""After so many requests in a row without an answer the target is asked something plain: is it gone?"""
+
+LISTENS = 2.0
+"""Seconds for which an event stream is read that is left open; of an operation whose streams were left before, less."""
+
+GLANCE = 0.25
+"""Seconds for which every stream is read, however many were left before."""
 
 
 class UnreachableError(TasktwinError):
@@ -100,8 +107,9 @@ class TargetClock(Protocol):
 class Target:
     """A deployment under ``url``. Safe to use from several threads.
 
-    ``may_write`` says whether an operation that writes may be sent; others raise ``MisuseError``: whoever plans a
-    request asks first. ``observers`` are told of each exchange.
+    ``may_send`` says whether a request may be sent; others raise ``MisuseError``: whoever plans one asks first.
+    ``observers`` are told of each exchange, ``waits`` of each wait that the target asks for: seconds, and why. ``beats``
+    are the seconds between the signs of life of an operation's stream, where they are known.
     """
 
     def __init__(
@@ -122,12 +130,16 @@ class Target:
         self.patience = patience
         self.phase = ""
         self.observers: list[Callable[[Sent], None]] = []
+        self.waits: Callable[[float, str], None] = lambda _seconds, _why: None
+        self.beats: Mapping[str, float] = {}
         self.traffic: deque[Sent] = deque(maxlen=MOST_KEPT)
         self.sent = 0
         self.stopped = threading.Event()
         self.clock: TargetClock | None = None
         self.world = ""
         self._lost = self._storm = 0
+        self._plain = Request("GET", "/")
+        self._left: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._clock = Clock()
         self._shift = 0
@@ -145,7 +157,7 @@ class Target:
         self.client.close()
 
     def now(self) -> int:
-        """The target's time (µs), as far as it is known: its ``Date``, and what time was made to pass."""
+        """The target's time (µs), as far as it is known: ours, and by how much it is known to be ahead."""
         return self._clock.now() + self._shift
 
     @property
@@ -186,16 +198,18 @@ class Target:
             self.budget.take()
             reply = self._once(request, patience or self.patience)
             self._record(request, reply)
-            wait = _wait(reply)
+            wait = reply.wait
             if wait is None or not obeys:
                 self._storm = 0
                 return reply
             if wait > min(LONGEST_WAIT, self.budget.left) or attempt == TRIES - 1:
                 break
+            if wait:
+                self.waits(wait, _why(request, reply))
             self.stopped.wait(wait)
         self._storm += 1
         if self._storm >= STORM:
-            raise SpentError(f"the target keeps refusing with {reply.status} and asks to wait {_wait(reply):g} s")
+            raise SpentError(f"the target keeps refusing with {reply.status} and asks to wait {reply.wait:g} s")
         return reply
 
     @contextmanager
@@ -231,15 +245,37 @@ class Target:
                 request.method, self.url + request.path, headers=self.wired(request), content=request.body
             ) as response:
                 self._lost = 0
-                body, problem = _read(response, began + patience)
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                return Reply(response.status_code, headers, body, elapsed() - began, self.now(), bool(problem), problem)
+                reply = Reply(response.status_code, headers)
+                if reply.streams:
+                    body, problem = self._listen(request, response, began + patience)
+                else:
+                    body, problem = _read(response, began + patience)
+                reply = replace(reply, body=body, seconds=elapsed() - began, at=self.now(), problem=problem)
+                reply = replace(reply, cut=bool(problem))
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             raise self._gone(error) from error
         except httpx2.HTTPError as error:
             return self._unanswered(error, began)
         except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
             raise MisuseError(f"{request.method} {request.path[:200]!r} cannot be sent: {error}") from error
+        if request.method == "GET" and not reply.cut:
+            self._plain = request
+        return reply
+
+    def _listen(self, request: Request, response: "httpx2.Response", until: float) -> tuple[bytes, str]:
+        """A stream, read until it ends or was listened to for long enough: nobody knows whether it ever will end.
+
+        The more streams of an operation were left open, the shorter the next is listened to: their number has no bound.
+        """
+        most = min(LISTENS, self.beats.get(request.operation, LISTENS)) / (self._left[request.operation] + 1)
+        seconds = min(max(most, GLANCE), until - elapsed())
+        response.request.extensions["timeout"]["read"] = max(seconds, 0.01)
+        body, problem = _read(response, elapsed() + seconds)
+        if problem != TOO_SLOW:
+            return body, problem
+        self._left[request.operation] += 1
+        return body, f"it is an open stream, left after {seconds:.1f} s"
 
     def _gone(self, error: Exception) -> UnreachableError:
         return UnreachableError(f"{self.url} cannot be reached: {error or type(error).__name__}")
@@ -247,10 +283,25 @@ class Target:
     def _unanswered(self, error: Exception, began: float) -> Reply:
         self._lost += 1
         if self._lost >= LOST:
-            raise UnreachableError(
-                f"{self.url} gave no answer to {LOST} requests in a row: {type(error).__name__}"
-            ) from error
+            if not self._answers():
+                raise UnreachableError(
+                    f"{self.url} gave no answer to {LOST} requests in a row: {type(error).__name__}"
+                ) from error
+            self._lost = 0
         return Reply(0, {}, b"", elapsed() - began, self.now(), cut=True, problem=f"no answer: {type(error).__name__}")
+
+    def _answers(self) -> bool:
+        """Whether the target still answers something plain: what it answered before, or its root. Raises ``SpentError``."""
+        import httpx2  # noqa: PLC0415 - heavy
+
+        for request in dict.fromkeys((self._plain.path, "/")):
+            self.budget.take()
+            try:
+                with self.client.stream("GET", self.url + request, headers=self.wired(self._plain)):
+                    return True
+            except httpx2.HTTPError:
+                continue
+        return False
 
     def _record(self, request: Request, reply: Reply) -> None:
         with self._lock:
@@ -274,21 +325,16 @@ def _read(response: "httpx2.Response", until: float) -> tuple[bytes, str]:
             if size > MOST_BODY:
                 return b"".join(parts)[:MOST_BODY], f"the answer is larger than {MOST_BODY // 1_048_576} MiB"
             if elapsed() > until:
-                return b"".join(parts), "the answer did not end in time"
+                return b"".join(parts), TOO_SLOW
+    except httpx2.ReadTimeout:
+        return b"".join(parts), TOO_SLOW
     except httpx2.HTTPError as error:
         return b"".join(parts), f"the answer broke off: {error or type(error).__name__}"
     return b"".join(parts), ""
 
 
-def _wait(reply: Reply) -> float | None:
-    """Seconds that a reply asks to wait before the request is sent again; ``None`` if it does not."""
-    if reply.status not in {429, 503}:
-        return None
+def _why(request: Request, reply: Reply) -> str:
+    """Why one waits before a request is sent again."""
     said = reply.headers.get("retry-after", "").strip()
-    if said.isdecimal():
-        return float(said)
-    try:
-        moment = parsedate_to_datetime(said).timestamp()
-    except (ValueError, OverflowError):
-        return 1.0 if reply.status == 429 else None
-    return max(0.0, moment - Clock().now() / 1_000_000)
+    asks = f"Retry-After: {said[:40]}" if said else "no Retry-After"
+    return f"{request.operation or request.method} is answered with {reply.status} and {asks}"

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 
+from tasktwin.state import Clock
 from tasktwin.wire import Json, loads
 
 NOBODY = ""
@@ -28,7 +30,7 @@ class Request:
 class Reply:
     """What came back. ``headers`` have lower-case names. ``cut``: the connection ended before the answer did.
 
-    ``status`` is 0 when nothing came back at all. ``at`` is the target's instant (µs) by its ``Date``, else ours.
+    ``status`` is 0 when nothing came back at all. ``at`` is when it was there (µs), by ``Target.now``.
     """
 
     status: int
@@ -48,6 +50,25 @@ class Reply:
     def is_json(self) -> bool:
         """Whether the media type says JSON."""
         return self.media.partition(";")[0].strip().lower().endswith(("/json", "+json"))
+
+    @property
+    def wait(self) -> float | None:
+        """Seconds that it asks to wait before the request is sent again; ``None`` if it does not."""
+        if self.status not in {429, 503}:
+            return None
+        said = self.headers.get("retry-after", "").strip()
+        if said.isdecimal():
+            return float(said)
+        try:
+            moment = parsedate_to_datetime(said).timestamp()
+        except (ValueError, OverflowError):
+            return 1.0 if self.status == 429 else None
+        return max(0.0, moment - Clock().now() / 1_000_000)
+
+    @property
+    def streams(self) -> bool:
+        """Whether it is a stream of events: left as it is open, it was read as far as one wished."""
+        return self.media.partition(";")[0].strip().lower() == "text/event-stream"
 
     @property
     def good(self) -> bool:

@@ -90,6 +90,28 @@ def test_in_every_state_everybody_tries_everything() -> None:
     assert ("ann", "finishJob") not in steps
 
 
+def test_what_succeeds_without_a_transition_is_done_twice_in_each_state_and_then_looked_at() -> None:
+    each = tour("acts on run queued", "posthog")
+    commands = [step for step in each.trials if step.operation == "sendRunCommand"]
+    assert [step.about for step in commands[-2:]] == ["", "the same again"]
+    assert each.trials[-1].operation == "retrieveRun"
+    assert {"appendRunLog", "addRunArtifacts"} <= {step.operation for step in each.trials}
+    assert "destroyTask" not in {step.operation for step in tour("acts on task", "posthog").trials}
+
+
+def test_rows_that_were_there_before_are_only_refused_each_time_otherwise() -> None:
+    desk, _, _ = bundled_desk("posthog")
+    each = tour("on what listTasks shows", "posthog")
+    assert said(each.prelude) == [("ada", "listTasks")]
+    sketch = Sketch()
+    desk.open(sketch)
+    desk.take(sketch, each.prelude[0])
+    kinds = [(step.operation, desk.answer(sketch, step).kind) for step in each.trials]
+    assert ("setRunOutput", "refused") in kinds
+    assert all(kind for _, kind in kinds)
+    assert len(set(kinds)) == len(kinds)
+
+
 def test_half_a_credential_is_tried_once_for_an_operation() -> None:
     halves = [step for each in tours("market") for step in each.trials if " with" in step.as_]
     assert {step.as_.partition(" ")[2] for step in halves} == {"without Authorization", "with a wrong Authorization"}
@@ -146,3 +168,7 @@ def test_tours_can_be_told_from_the_beginning(provider: str) -> None:
         desk.open(sketch)
         for step in each.prelude:
             desk.take(sketch, step)
+        needed = {
+            ref for step in (*each.prelude, *each.trials) for ref in step.references() if ref.step in sketch.answers
+        }
+        assert all(sketch.look(ref) not in (None, "") for ref in needed), each.name

@@ -1,6 +1,7 @@
 """Pages of a list, held against each other."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -51,6 +52,11 @@ def denies(page: Any, _state: dict[str, Any]) -> None:
     page["more"] = False
 
 
+def promises_after_all(page: Any, _state: dict[str, Any]) -> None:
+    """The page that holds all rows says that there are more."""
+    page["more"] |= len(page["items"]) > 2
+
+
 def swells(page: Any, _state: dict[str, Any]) -> None:
     if page["items"]:
         page["items"].append({**page["items"][0], "id": "another"})
@@ -71,8 +77,8 @@ def test_a_good_list_is_read_page_by_page_and_nothing_is_found() -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "rule"),
-    [(repeats, "paging.twice"), (shrinks, "paging.total"), (lies, "paging.total"), (promises, "paging.more"), (denies, "paging.more"), (swells, "paging.size")],
-    ids=["a row twice", "totals differ", "a wrong total", "promises more", "denies what follows", "too large"],
+    [(repeats, "paging.twice"), (shrinks, "paging.total"), (lies, "paging.total"), (promises, "paging.more"), (denies, "paging.more"), (swells, "paging.size"), (promises_after_all, "paging.more")],
+    ids=["a row twice", "totals differ", "a wrong total", "promises more", "denies what follows", "too large", "promises more behind all"],
 )  # fmt: skip
 def test_pages_that_contradict_each_other_are_a_failure(spoil: Any, rule: str) -> None:
     found = [each for each in run(spoilt(spoil)).findings if each.rule.startswith("paging")]
@@ -90,6 +96,31 @@ def test_a_list_that_does_not_page_at_all_is_read_only_a_few_times() -> None:
     one = run(spoilt(whole))
     assert "paging.twice" in [each.rule for each in one.findings]
     assert one.target.sent < 60
+
+
+LOGS = re.compile(r".*/session_logs/")
+
+
+async def more_than_there_is(asked: Asked, twin: Twin) -> Answer:
+    """Each part of a log that holds something says that more follows."""
+    status, body, head = await twin(asked)
+    if LOGS.fullmatch(asked.path) and body != b"[]":
+        head = [(name, b"true" if name.lower() == b"x-has-more" else value) for name, value in head]
+    return status, body, head
+
+
+@pytest.mark.parametrize(
+    ("fault", "rules"), [(plainly, []), (more_than_there_is, ["paging.more"])], ids=["true", "false"]
+)
+def test_a_part_of_a_log_that_tells_in_headers_what_follows_is_held_to_it(fault: Fault, rules: list[str]) -> None:
+    with deployed("posthog", fault) as url:
+        one = judged("posthog", url, paging, "getRunSessionLogs")
+    assert one.units == ["protocol:pages of getRunSessionLogs"]
+    assert {
+        each.reply.headers.get("x-total-count") for each in one.target.traffic if "offset=4" in each.request.path
+    } == {"5"}
+    assert [each.rule for each in one.findings] == rules
+    assert all("x-has-more: %header{x-has-more}" in each.script for each in one.findings)
 
 
 def test_a_list_that_is_refused_is_others_business() -> None:

@@ -77,6 +77,41 @@ def loses_charges() -> Fault:
     return fault
 
 
+def loses_parts() -> Fault:
+    """Of what is to be put into a run's state at the same time only the first is."""
+    busy: set[str] = set()
+
+    async def fault(asked: Asked, twin: Twin) -> Answer:
+        mark = asked.world + asked.path
+        if asked.method != "PATCH" or "state" not in asked.json:
+            return await twin(asked)
+        if mark in busy:
+            return await twin(replace(asked, body=json.dumps({**asked.json, "state": {}}).encode()))
+        busy.add(mark)
+        await asyncio.sleep(0.02)
+        answer = await twin(asked)
+        busy.discard(mark)
+        return answer
+
+    return fault
+
+
+def number_twice(path: str) -> Fault:
+    """What is made at the same time under this very path has one number."""
+    last: dict[str, bytes] = {}
+
+    async def fault(asked: Asked, twin: Twin) -> Answer:
+        status, body, head = await twin(asked)
+        if (asked.method, asked.path, status) != ("POST", path, 201):
+            return status, body, head
+        number = last.setdefault(asked.world, re.findall(rb'"task_number":\d+', body)[0])
+        asyncio.get_running_loop().call_later(0.05, last.pop, asked.world, None)
+        body = re.sub(rb'"task_number":\d+', number, body)
+        return status, body, [(name, value) for name, value in head if name != b"content-length"]
+
+    return fault
+
+
 @pytest.mark.parametrize(
     ("provider", "fault"),
     [("uumit", plainly), ("aitasker", plainly), ("posthog", plainly), ("posthog", slowly)],
@@ -108,3 +143,18 @@ def test_an_effect_that_is_lost_among_others_is_a_failure(fault: Fault, operatio
     with deployed("uumit", fault) as url:
         run = judged("uumit", url, race, operation)
     assert rules(run) == {"race.state"}
+
+
+def test_parts_of_one_member_that_are_lost_among_others_are_a_failure() -> None:
+    with deployed("posthog", loses_parts()) as url:
+        run = judged("posthog", url, race, "patchRun")
+    assert rules(run) == {"race.state"}
+    assert "5 parts of state" in next(iter(run.findings)).title
+
+
+@pytest.mark.parametrize("project", ["@current", "1"])
+def test_a_number_that_two_rows_have_is_a_failure_by_whatever_name_one_asks(project: str) -> None:
+    with deployed("posthog", number_twice(f"/api/projects/{project}/tasks/")) as url:
+        run = judged("posthog", url, race, "createTask")
+    assert run.units == ["protocol:createTask", "protocol:createTask by another name"]
+    assert [(each.rule, each.pointer) for each in run.findings] == [("race.alike", "/task_number")]

@@ -61,6 +61,19 @@ def forgetful(headers: dict[bytes, bytes]) -> None:
     headers.pop(b"last-event-id", None)
 
 
+def backwards() -> Wrap:
+    """What was sent first of several things together is told last."""
+    held: list[bytes] = []
+
+    def change(part: bytes, _number: int, _back: bool) -> bytes | None:  # noqa: FBT001 - as it is called
+        if b"(1)" in part:
+            held.append(part)
+            return None
+        return part + held.pop() if b"(3)" in part and held else part
+
+    return rewritten(change)
+
+
 def found(deployment: tuple[str, str], wrap: Wrap, patience: float = 0.6) -> list[Finding]:
     provider, operation = deployment
     with streamed(provider, wrap) as url:
@@ -98,6 +111,11 @@ def test_a_correct_deployment_whose_clock_nobody_moves_has_no_findings() -> None
 def test_a_stream_of_runs_that_is_wrong_is_a_failure(wrap: Wrap, rule: str) -> None:
     told = found(RUN, wrap)
     assert rule in {each.rule for each in told if each.severity == "failure"}
+
+
+def test_what_was_sent_together_is_told_in_the_order_in_which_it_was_sent() -> None:
+    told = found(RUN, backwards())
+    assert "stream.order" in {each.rule for each in told if each.severity == "failure"}
 
 
 def test_a_stream_that_does_not_end_is_a_failure() -> None:

@@ -225,8 +225,8 @@ def test_reports_are_written_without_a_credential(deployment: Deployment, before
     for text in (ended.out, ended.err, *(each.read_text() for each in files)):
         assert not [secret for secret in [*secrets, "s3cr3t-issued-value"] if secret in text]
     assert ended.code == 1
-    assert """curl -sSi "$url"'/things?key=[redacted]&limit=[redacted]'""" in ended.out
-    assert '-H "x-key: $X_KEY"' in ended.out
+    assert """curl -sSi -g "$url"'/things?key=[redacted]&limit=[redacted]'""" in ended.out
+    assert '-H "x-key: ${X_KEY}"' in ended.out
 
 
 @pytest.mark.parametrize("name", ["api_key", "apikey", "api-key", "access_token"])

@@ -64,7 +64,7 @@ def test_the_script_of_a_finding_shows_it_again(serve: Serve, tmp_path: Path) ->
     shown = subprocess.run(["bash", "-c", found.script], capture_output=True, text=True, check=True, timeout=20)
     assert "HTTP/1.1 409" in shown.stdout, found.script
     assert "wrong_state" in shown.stdout
-    assert "post_id=$(jq -r .id" in found.script
+    assert """post_id=$(jq -r '.["id"]'""" in found.script
     assert '"advance":345600.0' in found.script
 
 

@@ -54,17 +54,17 @@ def is_bijection(names: Names) -> bool:
     return {here: there for there, here in names.here.items()} == names.there
 
 
-def differences(ours: Any, theirs: Any, apart: float = 0.0, names: Names | None = None) -> list[Difference]:
-    return Comparison(names or Names(), apart).bodies(ours, theirs)
+def differences(ours: Any, theirs: Any, names: Names | None = None) -> list[Difference]:
+    return Comparison(names or Names()).bodies(ours, theirs)
 
 
-@given(BODIES, st.permutations(OTHERS), st.floats(-1e6, 1e6), st.floats(-TOLERANCE, TOLERANCE))
+@given(BODIES, st.permutations(OTHERS), st.floats(-TOLERANCE, TOLERANCE))
 @settings(max_examples=150)
-def test_a_body_is_the_same_under_other_identifiers_and_another_time(
-    body: Any, others: list[str], apart: float, late: float
+def test_a_body_is_the_same_under_other_identifiers_and_a_little_later(
+    body: Any, others: list[str], late: float
 ) -> None:
-    theirs = renamed(body, dict(zip(IDS, others, strict=True)), apart + late * 0.99)
-    assert differences(body, theirs, apart) == []
+    theirs = renamed(body, dict(zip(IDS, others, strict=True)), late * 0.99)
+    assert differences(body, theirs) == []
 
 
 @given(BODIES, st.data())
@@ -210,11 +210,6 @@ def test_identifiers_within_texts_are_translated() -> None:
     differences(row(A), row(X), names=names)
     assert differences({"note": f"see {A}."}, {"note": f"see {X}."}, names=names) == []
     assert differences({"note": f"see {A}."}, {"note": f"see {Y}."}, names=names)
-
-
-def test_times_may_be_apart_by_what_is_known() -> None:
-    assert differences({"at": TIMES[0]}, {"at": TIMES[1]}, 86_400.0) == []
-    assert differences({"at": TIMES[0]}, {"at": TIMES[1]}, 86_390.0)
 
 
 def test_no_comparison_tells_more_than_a_few_differences() -> None:

@@ -1,14 +1,16 @@
 """What a difference means: its rule, whether it fails the run, and what it contradicts."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.suite.market import BEN, good, job, oracle
+from tests.suite.market import BEN, NOON, good, job, market, oracle
 
+from tasktwin.provider import load
 from tasktwin.suite.finding import Basis
 from tasktwin.suite.story.compare import Difference
-from tasktwin.suite.story.judge import Judge, Mismatch, lighter, short, weighed
-from tasktwin.suite.story.oracle import Answer
+from tasktwin.suite.story.judge import Judge, Mismatch, Whose, lighter, short, weighed
+from tasktwin.suite.story.oracle import Answer, Oracle
 from tasktwin.suite.story.step import Step
 from tasktwin.suite.traffic import Reply
 from tasktwin.wire import dumps
@@ -31,8 +33,9 @@ def reply(status: int, body: object = None, **more: Any) -> Reply:
     return Reply(status, {"content-type": "application/json"}, dumps(body or {}), **more)
 
 
-def judged(one: Step, answered: Reply) -> Mismatch | None:
-    return JUDGE.status(one, expected(one), answered)
+def judged(one: Step, answered: Reply, whose: Whose = "another's") -> Mismatch | None:
+    sent = one.request(good().rules.contract.operations[one.operation], "", lambda ref: ref.pointer)
+    return JUDGE.status(one, expected(one), answered, sent, whose)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +70,40 @@ def test_another_status_means(one: Step, status: int, rule: str, severity: str, 
     assert one.operation in found.cause
     assert found.basis.text
     assert str(expected(one).status) in found.expected or found.rule == "server.silent"
+
+
+@pytest.mark.parametrize(
+    ("one", "severity"),
+    [(step("finishJob", BEN, "j2"), "failure"), (step("updateJob", BEN, body={"title": "x"}), "note")],
+    ids=["the lifecycle is stated", "only we think so"],
+)
+def test_a_refusal_to_who_has_a_right_to_the_row_rests_on_what_says_so(one: Step, severity: str) -> None:
+    found = judged(one, reply(200), "own")
+    assert found is not None
+    assert (found.rule, found.basis.severity) == ("access.object", severity)
+
+
+HOURS = 'hours: {type: [integer, "null"], minimum: 1}'
+GUESSED = HOURS[:-1] + ', x-provenance: "assumed: whole days"}'
+
+
+@pytest.mark.parametrize(
+    ("hours", "status", "expected"),
+    [
+        (0, 201, ("request.accepted", "note")),
+        (1, 422, ("lifecycle.refused", "note")),
+    ],
+    ids=["accepted beyond", "refused within"],
+)
+def test_a_bound_that_we_assume_fails_no_run(
+    tmp_path: Path, hours: int, status: int, expected: tuple[str, str]
+) -> None:
+    guessed = load(market(tmp_path, openapi=f"{HOURS} => {GUESSED}"))
+    one = step("createJob", body={"title": "Bury", "hours": hours}, tries="/hours")
+    asked = one.request(guessed.rules.contract.operations["createJob"], "", lambda ref: ref.pointer)
+    found = Judge(guessed).status(one, Oracle(guessed, NOON).answer(asked), reply(status), asked)
+    assert found is not None
+    assert (found.rule, found.basis.severity) == expected
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.suite.faulty_twin import Answer, Asked, Twin
+from tests.suite.faulty_twin import Answer, Asked, Fault, Twin
 from tests.suite.market import BEN, create, job, theatre
 from tests.suite.story.test_stage import changing
 
@@ -92,15 +92,20 @@ def test_what_was_seen_once_and_not_again_is_a_note() -> None:
     assert [(each.severity, each.title[-22:]) for each in found] == [("note", "(seen once, not again)")]
 
 
-def test_a_fault_that_needs_another_callers_step_keeps_it_in_its_story() -> None:
+def after_ben() -> Fault:
+    """Whoever starts a job after ben has made one is told the wrong state."""
+    worlds: set[str] = set()
+
     async def second(asked: Asked, twin: Twin) -> Answer:
-        """Whoever starts a job after ben has made one is told the wrong state."""
         if asked.method == "POST" and asked.path == "/jobs" and "ben-token" in asked.caller:
             worlds.add(asked.world)
         return await (CHANGED(asked, twin) if asked.world in worlds else twin(asked))
 
-    worlds: set[str] = set()
-    with theatre(second) as house:
+    return second
+
+
+def test_a_fault_that_needs_another_callers_step_keeps_it_in_its_story() -> None:
+    with theatre(after_ben()) as house:
         go(house, *STORY)
         found = list(house.run.findings)
     assert [[line.request.operation for line in each.story] for each in found] == [
@@ -108,11 +113,22 @@ def test_a_fault_that_needs_another_callers_step_keeps_it_in_its_story() -> None
     ]
 
 
-def test_what_was_seen_when_the_time_ran_out_is_told_all_the_same() -> None:
+@pytest.mark.parametrize(("more", "severity"), [(1, "note"), (8, "failure")], ids=["not seen again", "seen again"])
+def test_what_was_seen_when_the_time_ran_out_is_told_for_what_it_is(more: int, severity: str) -> None:
+    with theatre(after_ben()) as house:
+        house.run.target.budget.requests = len(STORY) + more
+        with pytest.raises(SpentError):
+            go(house, *STORY)
+        assert [each.severity for each in house.run.findings] == [severity]
+
+
+def test_what_was_seen_once_is_a_failure_when_it_is_seen_once_more_at_last() -> None:
     with theatre(CHANGED) as house:
         house.run.target.budget.requests = len(STORY) + 1
         with pytest.raises(SpentError):
             go(house, *STORY)
+        house.run.target.budget.requests = None
+        go(house, *STORY)
         assert [each.severity for each in house.run.findings] == ["failure"]
 
 
@@ -135,3 +151,11 @@ def test_only_what_shows_twice_is_reported(wrong: set[int], plays: int, found: i
     with theatre(CHANGED) as house:
         report_seen_twice(house, looks(times, wrong))
         assert (len(times), len(house.run.findings)) == (plays, found)
+
+
+def test_what_was_not_looked_at_again_for_want_of_time_is_a_note() -> None:
+    with theatre(CHANGED) as house:
+        house.run.target.budget.requests = 3
+        with pytest.raises(SpentError):
+            report_seen_twice(house, looks([], {1, 2}))
+        assert [each.severity for each in house.run.findings] == ["note"]

@@ -5,12 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tests.suite.market import create, job
 
 from tasktwin.suite.budget import Budget
-from tasktwin.suite.story.script import curl, script
+from tasktwin.suite.story.script import script
 from tasktwin.suite.story.step import Ref, Step
 from tasktwin.suite.target import Callers, Target
 from tasktwin.suite.traffic import Request
@@ -21,18 +19,12 @@ ECHO = "curl() { printf '%s\\0' \"$@\"; }\n"
 """In place of curl: what it was called with."""
 
 TARGET = Target(URL, Callers(HEADERS), Budget())
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\1\2"), max_size=24)
 
 
 def bash(text: str, **env: str) -> str:
     done = subprocess.run(["bash", "-c", text], capture_output=True, check=True, env={"PATH": "/usr/bin:/bin", **env})
     assert done.stderr == b""
     return done.stdout.decode()
-
-
-def called(line: str, **variables: str) -> list[str]:
-    """The words that curl gets."""
-    return bash(f"{ECHO}url={URL}\n{line}", **variables).split("\0")[:-1]
 
 
 def written(*played: tuple[Step, Request, Mapping[Ref, object]], target: Target = TARGET, told: str = "") -> str:
@@ -49,47 +41,6 @@ def steps(*given_: Step) -> Sequence[tuple[Step, Request, Mapping[Ref, object]]]
         (each, requests[each.operation], dict.fromkeys([Ref(one, "/id") for one in each.refs()], "job-7"))
         for each in given_
     ]
-
-
-@given(TEXTS, TEXTS.filter(lambda text: not text.startswith("-")), TEXTS)
-@settings(max_examples=25, deadline=None)
-def test_whatever_was_sent_reaches_curl_as_it_was(body: str, header: str, path: str) -> None:
-    request = Request("PUT", f"/{path}", headers={"X-Note": header}, body=body.encode())
-    words = ["-sS", "-X", "PUT", f"{URL}/{path}", "-H", f"X-Note: {header}", *(["--data-raw", body] if body else [])]
-    assert called(curl(TARGET, request, {})) == words
-
-
-@given(st.text(st.sampled_from("ab'\"$ `\\{}-_"), max_size=12), st.from_regex(r"[a-z0-9]{4,8}", fullmatch=True))
-@settings(max_examples=25, deadline=None)
-def test_what_was_learnt_on_the_way_stands_in_the_next_request(around: str, key: str) -> None:
-    request = Request("POST", f"/jobs/{key}", body=f'{{"of": "{key}", "note": "{around}"}}'.encode())
-    words = called(curl(TARGET, request, {"id_1": key}), id_1="other key")
-    assert words[3] == f"{URL}/jobs/other key"
-    assert words[5].startswith('{"of": "other key", "note": "')
-
-
-def test_an_identifier_is_not_replaced_within_a_longer_word() -> None:
-    words = called(
-        curl(TARGET, Request("POST", "/jobs/abc", body=b'{"a": "abcd abc-d abc"}'), {"id_1": "abc"}), id_1="new"
-    )
-    assert words[3:] == [f"{URL}/jobs/new", "--data-raw", '{"a": "abcd abc-d new"}']
-
-
-@pytest.mark.parametrize(
-    ("shown", "sent"),
-    [
-        ("Bearer ${TOKEN}", "Bearer s3cret"),
-        ('"$x" `date` $(date) \\ ${TOKEN}', '"$x" `date` $(date) \\ s3cret'),
-    ],
-    ids=["a variable", "and what bash would read otherwise"],
-)
-def test_credentials_are_variables_of_the_shell(shown: str, sent: str) -> None:
-    target = Target(
-        URL, Callers({"ann": {"Authorization": "s3cret"}}, True, {"ann": {"Authorization": shown}}), Budget()
-    )
-    line = curl(target, Request("GET", "/jobs", "ann"), {})
-    assert "s3cret" not in line
-    assert called(line, TOKEN="s3cret")[-1] == f"Authorization: {sent}"
 
 
 def test_a_story_passes_on_what_it_learns_and_shows_its_last_status() -> None:

@@ -1,19 +1,14 @@
 """What ``verify`` and ``fuzz`` do: plan, run, put away, report; and the exit code that comes of it."""
 
-import signal
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
-from types import FrameType
 from typing import TYPE_CHECKING, Final, TextIO
 
 from tasktwin.errors import DataError, Problem, printable
 from tasktwin.provider import load
-from tasktwin.suite.budget import Budget
+from tasktwin.suite.command.interruption import INTERRUPTED, at_once, stoppable
 from tasktwin.suite.command.order import Order
 from tasktwin.suite.command.plan import as_document, plan_of, print_plan
 from tasktwin.suite.command.progress import Progress
@@ -28,41 +23,52 @@ if TYPE_CHECKING:
 
     from tasktwin.suite.baseline import Baseline
 
-FINE, FINDINGS, WRONG, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
+FINE, FINDINGS, WRONG, UNREACHABLE = 0, 1, 2, 3
 TOO_MANY: Final = 429
 REFUSED: Final = frozenset({TOO_MANY, 503})
 
 
 def judge(order: Order) -> int:
     """Carry out an order; its exit code. Raises ``DataError`` and ``MisuseError`` before anything is sent."""
-    from tasktwin.suite.baseline import read_baseline  # noqa: PLC0415 - beside its only use
-
-    see_url(order.url)
-    see_installed(order.phases)
-    provider = load(order.provider)
-    plan = plan_of(order, provider, callers_of(order, provider))
-    if order.dry_run:
-        _print_json(as_document(plan)) if order.as_json else print_plan(plan, _console(sys.stdout), whole=True)
-        return FINE
-    baseline = read_baseline(Path(order.baseline)) if order.baseline else None
-    known = baseline.causes if baseline else frozenset[str]()
-    _see_places(order)
-    errors = None if order.quiet else _console(sys.stderr)
-    if errors:
-        print_plan(plan, errors, whole=False)
-    session = open_session(order, provider, known)
-    with (
-        Progress(errors, session.run, lambda: session.run.target.sent) as progress,
-        _stoppable(session.run.target.budget),
-    ):
-        session.run.tell = progress.hear
-        end = session.go() if order.workers == 1 else share(session, known)
+    with at_once():
+        see_url(order.url)
+        see_installed(order.phases)
+        provider = load(order.provider)
+        plan = plan_of(order, provider, callers_of(order, provider))
+        if order.dry_run:
+            _print_json(as_document(plan)) if order.as_json else print_plan(plan, _console(sys.stdout), whole=True)
+            return FINE
+        baseline = _baseline(order)
+        _see_places(order)
+        errors = None if order.quiet else _console(sys.stderr)
+        if errors:
+            print_plan(plan, errors, whole=False)
+        session = open_session(order, provider, baseline.causes if baseline else frozenset())
     run = session.run
+    with Progress(errors, run, lambda: run.target.sent) as progress, stoppable(run.target.budget):
+        run.tell = progress.hear
+        end = session.go() if order.workers == 1 else share(session, run.findings.known)
     run.cut = run.cut or why_nothing_was_judged(run)
     _tell(session, baseline)
     if run.cut and end != "interrupted":
-        sys.stderr.write(f"error: {run.target.callers.redact(printable(run.cut))}\n")
+        sys.stderr.write(f"error: {run.target.callers.redact(printable(run.cut))}{_advice(run, end)}\n")
     return _code(run, end)
+
+
+def _baseline(order: Order) -> "Baseline | None":
+    """What is known already. Raises ``DataError``."""
+    from tasktwin.suite.baseline import read_baseline  # noqa: PLC0415 - beside its only use
+
+    return read_baseline(Path(order.baseline)) if order.baseline else None
+
+
+def _advice(run: Run, end: End) -> str:
+    """What to do where the target cannot be reached."""
+    if end != "unreachable":
+        return ""
+    if any(each.reply.status for each in run.target.traffic):
+        return ". It answered before: see in its log what the last requests did to it, and start it again"
+    return f". Is it running, and is this its base URL? Try: curl -i {quote(printable(run.target.url))}"
 
 
 def _tell(session: Session, baseline: "Baseline | None") -> None:
@@ -104,7 +110,8 @@ def why_nothing_was_judged(run: Run) -> str:
         return refused
     if _is_refused(run):
         return f"the target refused all {len(traffic):,} requests with {TOO_MANY}"
-    if traffic and all(each.reply.cut for each in traffic):
+    is_whole = any(not each.reply.cut or each.reply.streams for each in traffic)
+    if traffic and not is_whole and not run.findings.failures:
         return f"not one of {len(traffic):,} answers came whole: {traffic[-1].reply.problem}"
     return ""
 
@@ -156,27 +163,3 @@ def _console(file: TextIO) -> "Console":
     from rich.console import Console  # noqa: PLC0415 - heavy
 
     return Console(file=file)
-
-
-@contextmanager
-def _stoppable(budget: Budget) -> Iterator[None]:
-    """A SIGTERM ends the run as Ctrl-C does: what was made is put away, what was found is told."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        budget.interrupted = True
-        raise KeyboardInterrupt
-
-    ignores = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    before = {
-        each: signal.signal(each, stop)
-        for each in (signal.SIGTERM, signal.SIGINT)
-        if each == signal.SIGTERM or not ignores
-    }
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

@@ -5,12 +5,16 @@ from typing import Any, Literal, TypeVar
 
 import click
 
+from tasktwin.suite.command.interruption import at_once
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+OF_PROVIDER = click.option(
+    "--provider", required=True, metavar="PROVIDER|DIR", help="The API that the deployment is said to be."
+)
+
 _OPTIONS = (
-    click.option(
-        "--provider", required=True, metavar="PROVIDER|DIR", help="The API that the deployment is said to be."
-    ),
+    OF_PROVIDER,
     click.option(
         "--credentials",
         default="",
@@ -89,8 +93,9 @@ def judging(phases: str) -> Callable[[Command], Command]:
 
 def carry_out(command: Literal["verify", "fuzz"], given: dict[str, Any]) -> int:
     """The exit code of a command with these options. Raises ``DataError`` and ``MisuseError``."""
-    from tasktwin.suite.command import order  # noqa: PLC0415 - each command imports what it needs when it runs
-    from tasktwin.suite.command.judge import judge  # noqa: PLC0415
+    with at_once():
+        from tasktwin.suite.command import order  # noqa: PLC0415 - each command imports what it needs when it runs
+        from tasktwin.suite.command.judge import judge  # noqa: PLC0415
 
     words = dict(given)
     budget, rate = words.pop("time_budget"), words.pop("rate")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from tasktwin.errors import printable
 from tasktwin.state import elapsed
-from tasktwin.suite.run import Ended, Event, Found, Run, Skipped, Started, Went
+from tasktwin.suite.run import Ended, Event, Found, Run, Skipped, Started, Waits, Went
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -55,6 +55,9 @@ class Progress:
                 self.phase, self.what, self.done, self.total = event.phase, event.about, 0, 0
             case Went():
                 self.phase, self.done, self.total, self.what = event.phase, event.done, event.total, event.what
+            case Waits():
+                self.phase, self.what = event.phase, f"waits {event.seconds:.3g} s"
+                self._say(f"{event.phase or 'begins'}: waits {event.seconds:.3g} s, because {event.why}")
             case Found():
                 self._count(event)
             case Ended():

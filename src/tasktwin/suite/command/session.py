@@ -18,7 +18,7 @@ from tasktwin.suite.command.cleanup import Cleaner
 from tasktwin.suite.command.order import SCENARIOS, Order
 from tasktwin.suite.command.plan import Permission
 from tasktwin.suite.finding import Findings
-from tasktwin.suite.run import PHASES, SHARES, Event, Options, Phase, Run, go_through
+from tasktwin.suite.run import PHASES, SHARES, Event, Options, Phase, Run, Waits, go_through
 from tasktwin.suite.target import Callers, Target, UnreachableError
 
 HOMES: Final = {
@@ -92,7 +92,15 @@ def open_session(
     run = Run(provider, target, options, Findings(known), tell)
     cleaner = Cleaner(run)
     target.observers += [cleaner.observe]
+    target.waits = lambda seconds, why: run.tell(Waits(target.phase, seconds, why))
+    target.beats = _beats(provider)
     return Session(order, run, cleaner)
+
+
+def _beats(provider: Provider) -> dict[str, float]:
+    """Seconds between the signs of life of each operation's stream, where the data say so."""
+    rules = {name: each.stream for name, each in provider.rules.bindings.items()}
+    return {name: rule.heartbeat.span / 1_000_000 for name, rule in rules.items() if rule and rule.heartbeat}
 
 
 def callers_of(order: Order, provider: Provider) -> Callers:

@@ -4,9 +4,10 @@ import multiprocessing
 import os
 import signal
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Final
@@ -16,7 +17,7 @@ from tasktwin.provider import load
 from tasktwin.suite.command.order import Order
 from tasktwin.suite.command.session import End, Session, open_session
 from tasktwin.suite.finding import Finding
-from tasktwin.suite.run import Ended, Event, Found, Run, Skipped, Started, Went
+from tasktwin.suite.run import Ended, Event, Found, Run, Skipped, Started, Waits, Went
 from tasktwin.suite.traffic import Sent
 
 PATIENCE: Final = 60.0
@@ -33,6 +34,7 @@ class Share:
     findings: tuple[Finding, ...]
     accepted: dict[str, int]
     units: tuple[str, ...]
+    undone: tuple[str, ...]
     skipped: tuple[Skipped, ...]
     ended: tuple[Ended, ...]
     taken: Counter[tuple[str, str]]
@@ -54,24 +56,20 @@ def shards(order: Order) -> list[Order]:
 
 def share(session: Session, known: frozenset[str]) -> End:
     """Let workers do the run, and put into ``session.run`` what they came to."""
-    context = multiprocessing.get_context("spawn")
     processes: list[BaseProcess] = []
     pipes: list[Connection] = []
-    for order in shards(session.order):
-        ours, theirs = context.Pipe(duplex=False)
-        worker = context.Process(target=_work, args=(theirs, order, known), daemon=True)
-        worker.start()
-        theirs.close()
-        processes.append(worker)
-        pipes.append(ours)
-    session.run.target.budget.begin()
+    over: dict[str, list[Ended]] = {}
     try:
-        found = _gather(session.run, pipes, None)
+        with _held_back():
+            for order in shards(session.order):
+                _start(order, known, processes, pipes)
+        session.run.target.budget.begin()
+        found = _gather(session.run, pipes, None, over)
     except KeyboardInterrupt:
         for process in processes:
             with suppress(OSError):
                 os.kill(process.pid or 0, signal.SIGINT) if process.is_alive() and process.pid else None
-        found = [*_gather(session.run, pipes, PATIENCE)]
+        found = _gather(session.run, pipes, PATIENCE, over)
         session.run.cut = session.run.cut or "interrupted"
         return "interrupted"
     finally:
@@ -81,6 +79,30 @@ def share(session: Session, known: frozenset[str]) -> End:
     return _worst(found, len(processes), session.run)
 
 
+def _start(order: Order, known: frozenset[str], processes: list[BaseProcess], pipes: list[Connection]) -> None:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    worker = context.Process(target=_work, args=(theirs, order, known), daemon=True)
+    worker.start()
+    theirs.close()
+    processes.append(worker)
+    pipes.append(ours)
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Processes that begin within it hear of Ctrl-C when they are ready to, not in the middle of their imports."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # its start would let signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _worst(found: Sequence[Share], workers: int, run: Run) -> End:
     if len(found) < workers:
         run.cut = run.cut or f"{workers - len(found)} of {workers} workers ended before their time"
@@ -88,9 +110,10 @@ def _worst(found: Sequence[Share], workers: int, run: Run) -> End:
     return max((each.end for each in found), key=SEVERITY.index)
 
 
-def _gather(run: Run, pipes: list[Connection], patience: float | None) -> list[Share]:
-    """What the workers send, until each has sent its share or is gone."""
+def _gather(run: Run, pipes: list[Connection], patience: float | None, over: dict[str, list[Ended]]) -> list[Share]:
+    """What the workers send, until each has sent its share or is gone. ``over``: the ends of phases, not told yet."""
     found: list[Share] = []
+    workers = len(pipes) + max(map(len, over.values()), default=0)
     while pipes:
         ready = wait(pipes, patience)
         if not ready:
@@ -105,13 +128,31 @@ def _gather(run: Run, pipes: list[Connection], patience: float | None) -> list[S
                 found.append(told)
                 _merge(run, told)
                 pipes.remove(pipe)
-            elif isinstance(told, TasktwinError):
-                raise told
-            elif isinstance(told, int):
-                run.target.sent += told
-            elif isinstance(told, (Found, Went, Started)):
-                run.tell(told)
+            elif isinstance(told, Ended):
+                over.setdefault(told.phase, []).append(told)
+                if len(over[told.phase]) == workers:
+                    run.tell(_last(over.pop(told.phase)))
+            else:
+                _pass_on(run, told)
+    for ends in over.values():
+        run.tell(_last(ends))
     return found
+
+
+def _pass_on(run: Run, told: Event | TasktwinError | int) -> None:
+    """What a worker tells on its way: an event, so many requests, or what keeps it from working, which is raised."""
+    if isinstance(told, TasktwinError):
+        raise told
+    if isinstance(told, int):
+        run.target.sent += told
+    elif isinstance(told, (Found, Went, Started, Waits)):
+        run.tell(told)
+
+
+def _last(ends: Sequence[Ended]) -> Ended:
+    """The end of a phase of which each worker did a part: it is over when the last of them is."""
+    cuts = dict.fromkeys(each.cut for each in ends if each.cut)
+    return Ended(ends[0].phase, max(each.seconds for each in ends), "; ".join(cuts))
 
 
 def _merge(run: Run, other: Share) -> None:
@@ -120,6 +161,7 @@ def _merge(run: Run, other: Share) -> None:
     for cause, times in other.accepted.items():
         run.findings.accepted[cause] = run.findings.accepted.get(cause, 0) + times
     run.units += other.units
+    run.undone += other.undone
     run.skipped += [each for each in other.skipped if each not in run.skipped]
     run.ended += other.ended
     run.taken += other.taken
@@ -133,6 +175,8 @@ def _merge(run: Run, other: Share) -> None:
 def _work(theirs: Connection, order: Order, known: frozenset[str]) -> None:
     """One worker, from its beginning to its end."""
     try:
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # it was held back until here
         session = open_session(order, load(order.provider), known, theirs.send)
         told = 0
 
@@ -148,6 +192,8 @@ def _work(theirs: Connection, order: Order, known: frozenset[str]) -> None:
         theirs.send(error)
     except KeyboardInterrupt:
         theirs.close()
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is said: nothing is left to interrupt
 
 
 def _share(run: Run, end: End, sent: int) -> Share:
@@ -156,6 +202,7 @@ def _share(run: Run, end: End, sent: int) -> Share:
         tuple(run.findings.by_cause.values()),
         run.findings.accepted,
         tuple(run.units),
+        tuple(run.undone),
         tuple(run.skipped),
         tuple(run.ended),
         run.taken,

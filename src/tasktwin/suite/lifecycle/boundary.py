@@ -6,6 +6,7 @@ Which edges there are the schema says; whether they are accepted the oracle does
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from tasktwin.contract.violation import token
 from tasktwin.suite.lifecycle.atlas import Atlas, Found, reader_of
 from tasktwin.suite.lifecycle.tour import Tour
 from tasktwin.suite.story.inputs import Inputs, Place
@@ -49,11 +50,11 @@ def _steps(desk: Desk, sketch: Sketch, each: Inputs, found: Found) -> Iterator[S
     yield replace(found.step, raw=b"[]", about="a list in place of an object")
     yield replace(found.step, headers={**found.step.headers, "content-type": "text/plain"}, about="as text/plain")
     key = 90_000
-    for count, (about, body) in enumerate(_bodies(each, dict(usual))):
+    for count, (name, about, body) in enumerate(_bodies(each, dict(usual))):
         if count >= MOST:
             return
         key += 1
-        step = replace(found.step, key=key, body=body, about=about)
+        step = replace(found.step, key=key, body=body, about=f"{name}: {about}", tries=token(name))
         yield step
         yield from _read(desk, sketch, each, found, step)
 
@@ -84,8 +85,8 @@ def _lists(desk: Desk, sketch: Sketch, each: Inputs, found: Found) -> Iterator[S
             yield replace(step, query={**step.query, **size}, about="what is listed now")
 
 
-def _bodies(each: Inputs, usual: dict[str, Json]) -> Iterator[tuple[str, dict[str, Json]]]:
-    """Bodies that differ from a usual one in one member."""
+def _bodies(each: Inputs, usual: dict[str, Json]) -> Iterator[tuple[str, str, dict[str, Json]]]:
+    """Bodies that differ from a usual one in one member: its name, how, and the body."""
     schema = each.operation.body_schema or {}
     taken = {place.name for place in each.rows if place.where == "body"}
     for name, node in schema.get("properties", {}).items():
@@ -93,9 +94,9 @@ def _bodies(each: Inputs, usual: dict[str, Json]) -> Iterator[tuple[str, dict[st
             continue
         resolved = each.operation.resolved(node)
         for about, value in _values(resolved):
-            yield f"{name}: {about}", {**usual, name: value}
+            yield name, about, {**usual, name: value}
         if name in usual:
-            yield f"without {name}", {key: value for key, value in usual.items() if key != name}
+            yield name, "left out", {key: value for key, value in usual.items() if key != name}
 
 
 def _values(schema: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:

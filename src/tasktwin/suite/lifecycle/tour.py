@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, product
 
-from tasktwin.suite.lifecycle.atlas import Atlas, Found, reader_of
+from tasktwin.suite.lifecycle.atlas import NO_BODY, Atlas, Found, reader_of
 from tasktwin.suite.story.inputs import Inputs, Place
 from tasktwin.suite.story.sketch import Desk, Handle, Sketch, step_of
 from tasktwin.suite.story.step import Ref, Step
@@ -14,6 +14,12 @@ from tasktwin.wire import Json
 
 MOST_ROWS = 2
 """So many choices of rows an operation is tried on in one state."""
+
+MOST_THERE = 36
+"""So many choices among the rows that were there."""
+
+MOST_BODIES = 3
+"""So many of an operation's own bodies are tried where only the state matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,8 @@ class Guide:
             yield self._outside()
         for (collection, state), found in self.atlas.places.items():
             yield self._around(f"{collection} {state}".strip(), found)
+            yield from self._acting(f"{collection} {state}".strip(), found)
+        yield from self._found_there()
 
     def beginnings(self) -> list[Step]:
         """What everybody sees at first."""
@@ -95,6 +103,74 @@ class Guide:
         self.desk.open(sketch)
         trials += self._reads(sketch, found.handle)
         return Tour(f"around {name}", tuple(sketch.steps), tuple(_numbered(trials, 30_000)))
+
+    def _acting(self, name: str, found: Found) -> Iterator[Tour]:
+        """In one state: whatever succeeds there without a transition, each twice, and what is to be seen then."""
+        sketch, handle = found.sketch, found.handle
+        if handle is None or not self.principals:
+            return
+        trials: list[Step] = []
+        for each in self.desk.inputs.values():
+            if each.writes and each.binding.verb != "create" and self.asked_for(each.operation.id):
+                trials += self._succeeding(sketch, handle, each)
+        if trials:
+            again = [replace(step, about="the same again") for step in trials]
+            self.desk.open(sketch)
+            steps = [*trials, *again, *self._reads(sketch, handle)]
+            yield Tour(f"acts on {name}", tuple(sketch.steps), tuple(_numbered(steps, 30_000)))
+
+    def _succeeding(self, sketch: Sketch, handle: Handle, each: Inputs) -> Iterator[Step]:
+        """The steps of an operation on the newest rows that take no transition, as the first who may."""
+        kinds = {one.collection for one in sketch.handles}
+        if handle.collection not in each.needed.values() or not kinds.issuperset(each.needed.values()):
+            return
+        rows: dict[Place, Json] = {place: sketch.knows(kind)[0].ref for place, kind in each.needed.items()}
+        for who in dict.fromkeys([handle.maker, *(step.as_ for step in sketch.steps), *self.principals]):
+            may = False
+            for body in each.bodies[:MOST_BODIES] or NO_BODY:
+                step = step_of(sketch, each, who, rows, body)
+                self.desk.open(sketch)
+                answer = self.desk.answer(sketch, step)
+                if answer.good and answer.modelled and not answer.taken and self._is_there(sketch, handle):
+                    may = True
+                    yield step
+            if may:
+                return
+
+    def _is_there(self, sketch: Sketch, handle: Handle) -> bool:
+        """Whether a row can still be read."""
+        looks = self._reads(sketch, handle)[:1]
+        return all(self.desk.answer(sketch, look).good for look in looks)
+
+    def _found_there(self) -> Iterator[Tour]:
+        """On rows that were there before: the refusals that the operations meet, each once. Rows have what no example has."""
+        met: set[tuple[str, str]] = set()
+        for each in self.desk.inputs.values():
+            if not self.principals or not each.is_shared or each.binding.verb != "list":
+                continue
+            sketch = Sketch()
+            self.desk.open(sketch)
+            look = step_of(sketch, each, self.principals[0], {}, next(iter(each.bodies), None))
+            self.desk.take(sketch, look)
+            trials = [step for other in self.desk.inputs.values() for step in self._refused(sketch, other, met)]
+            if trials:
+                yield Tour(f"on what {each.operation.id} shows", (look,), tuple(_numbered(trials, 30_000)))
+
+    def _refused(self, sketch: Sketch, each: Inputs, met: set[tuple[str, str]]) -> Iterator[Step]:
+        """The steps of an operation that are refused in a way that it was not yet."""
+        if not each.writes or not each.needed or not self.asked_for(each.operation.id):
+            return
+        choices = [[one.ref for one in sketch.knows(kind)] for kind in each.needed.values()]
+        for refs in islice(product(*choices), MOST_THERE):
+            rows: dict[Place, Json] = dict(zip(each.needed, refs, strict=True))
+            for body in each.bodies[:MOST_BODIES] or NO_BODY:
+                step = step_of(sketch, each, self.principals[0], rows, body)
+                self.desk.open(sketch)
+                answer = self.desk.answer(sketch, step)
+                mark = (each.operation.id, answer.kind)
+                if answer.modelled and not answer.good and not answer.taken and mark not in met:
+                    met.add(mark)
+                    yield step
 
     def _others(self, name: str, found: Found) -> Tour:
         """The step that would succeed, by everybody who may not take it."""
@@ -223,6 +299,8 @@ class Guide:
             if each.binding.verb != "list" or not each.binding.collection:
                 continue
             own = each.binding.collection.name == handle.collection
+            if own and each.filters:
+                found += [self._see(each, who, {}) for who in cast[:2]]  # what the filtered ones are held against
             for name in {**each.filters, **each.query}:
                 field = each.filters.get(name, "")
                 cycle = self.desk.provider.rules.collections[handle.collection].lifecycle

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from tasktwin.suite.lifecycle.ground import ground_of
-from tasktwin.suite.protocol import idempotency, limit, paging, race, rpc, stream
+from tasktwin.suite.protocol import idempotency, limit, paging, race, rpc, stream, upload
 from tasktwin.suite.run import Run
 
-PARTS = (idempotency, paging, stream, rpc, race, limit)
+PARTS = (idempotency, paging, upload, stream, rpc, race, limit)
 """What is looked at, in this order: what costs least first."""
 
 

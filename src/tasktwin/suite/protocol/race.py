@@ -8,6 +8,7 @@ from itertools import combinations, islice
 from tasktwin.suite import certainty
 from tasktwin.suite.finding import Basis, Finding
 from tasktwin.suite.lifecycle.atlas import Atlas
+from tasktwin.suite.protocol.deed.alias import Aliases
 from tasktwin.suite.protocol.deed.burst import Volley, at_once, most
 from tasktwin.suite.protocol.deed.deed import Deed, acted_on, deeds, looks_after, tries
 from tasktwin.suite.protocol.deed.proof import led_there, looked, prove, told
@@ -66,7 +67,14 @@ def units(theatre: Theatre, atlas: Atlas, desk: Desk) -> list[tuple[str, Callabl
     principals = [name for name in run.provider.rules.principals if name in run.target.callers.headers]
     known = deeds(desk, atlas, principals, run.asked_for)
     races = {race.name: race for race in planned(desk, known, principals)}
-    return [(name, partial(_run, theatre, race)) for name, race in races.items()]
+    found: list[tuple[str, Callable[[], None]]] = [(name, partial(_run, theatre, race)) for name, race in races.items()]
+    aliases = Aliases(theatre, desk)
+    for name, race in races.items():
+        equal = all(each == race.steps[0].renamed(each.key) for each in race.steps)
+        steps = tuple(map(aliases.renamed, race.steps))
+        if equal and steps != race.steps:  # a lock that goes by the path is none
+            found.append((f"{name} by another name", partial(_run, theatre, replace(race, steps=steps))))
+    return found
 
 
 def planned(desk: Desk, known: Sequence[Deed], principals: Sequence[str]) -> Iterator[Race]:
@@ -77,6 +85,7 @@ def planned(desk: Desk, known: Sequence[Deed], principals: Sequence[str]) -> Ite
         yield from _siblings(desk, deed, principals)
         yield from _using_up(desk, deed)
         yield from _fields(desk, deed)
+        yield from _parts(desk, deed)
     yield from _rivals(desk, known)
 
 
@@ -396,6 +405,36 @@ def _fields(desk: Desk, deed: Deed) -> Iterator[Race]:
     if len(steps) > 1 and _wins(desk, deed.before, steps) == len(steps):
         about = f"{deed.step.operation} of {len(steps)} fields of one row"
         yield Race(f"{deed.name} by fields", about, deed.before, tuple(steps), _looks(desk, deed.before, steps))
+
+
+def _parts(desk: Desk, deed: Deed) -> Iterator[Race]:
+    """Different parts of one member, each sent by a request of its own, where the API puts them together: none is lost."""
+    inputs = desk.inputs[deed.step.operation]
+    if inputs.operation.method != "PATCH" and inputs.binding.verb != "update":
+        return
+    values = {name: value for body in inputs.variants for name, value in body.items() if name in inputs.optional}
+    for name in [name for name, value in values.items() if isinstance(value, Mapping)]:
+        parts = [f"part_{n + 1}" for n in range(MOST_FIELDS)]
+        steps = [replace(deed.step, key=deed.step.key + n, body={name: {part: n + 1}}) for n, part in enumerate(parts)]
+        looks = _looks(desk, deed.before, steps) if _wins(desk, deed.before, steps) == len(steps) else ()
+        if looks and _shown(desk, deed.before, steps, looks).issuperset(parts):
+            about = f"{deed.step.operation} of {len(steps)} parts of {name}"
+            yield Race(f"{deed.name} by parts of {name}", about, deed.before, tuple(steps), looks)
+
+
+def _shown(desk: Desk, sketch: Sketch, steps: Sequence[Step], looks: Sequence[Step]) -> set[str]:
+    """The names of members that the looks show behind these steps."""
+    after = sketch.fork()
+    desk.open(sketch)
+    for step in steps:
+        after.answers[step.key] = desk.answer(after, step).shape
+    return {name for look in looks for name in _members(desk.answer(after, look).shape)}
+
+
+def _members(value: Json) -> Iterator[str]:
+    for name, inner in value.items() if isinstance(value, Mapping) else ():
+        yield name
+        yield from _members(inner)
 
 
 def _changes(bodies: Sequence[Mapping[str, Json]], optional: Sequence[str]) -> Iterator[tuple[str, Json]]:

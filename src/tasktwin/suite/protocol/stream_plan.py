@@ -20,6 +20,9 @@ MOST_STEPS = 6
 MOST_TRIES = 120
 """So many steps are tried for each of them."""
 
+BATCH = 3
+"""So many rows are sent together where a list of them is taken."""
+
 OPEN = 60_000
 """The key of the step that opens the stream; further readers have those behind it."""
 
@@ -207,8 +210,25 @@ def _steps(scout: _Scout, now: _Growth, handle: Handle) -> Iterator[Step]:
         for refs in product(*choices):
             rows: dict[Place, Json] = dict(zip(each.needed, refs, strict=True))
             for who in scout.principals:
-                for body in [*each.bodies[:2]] or NO_BODY:
+                for body in [*_batches(each), *each.bodies[:2]] or NO_BODY:
                     yield step_of(sketch, each, who, rows, body)
+
+
+def _batches(each: Inputs) -> Iterator[dict[str, Json]]:
+    """A body with several rows in place of the one that its example shows, so that their order can be told."""
+    for body in each.bodies[:1]:
+        for name, value in body.items():
+            if isinstance(value, list) and value and isinstance(value[0], Mapping):
+                rows = [_numbered(value[0], n + 1) for n in range(BATCH)]
+                if rows[0] != rows[1]:
+                    yield {**body, name: rows}
+
+
+def _numbered(value: Json, number: int) -> Json:
+    """A value in which every text for people ends with a number."""
+    if isinstance(value, Mapping):
+        return {name: _numbered(inner, number) for name, inner in value.items()}
+    return f"{value} ({number})" if isinstance(value, str) and " " in value else value
 
 
 def asked(step: Step, desk: Desk) -> Request:

@@ -12,7 +12,6 @@ from tasktwin.suite import certainty
 from tasktwin.suite.conformance import mismatches
 from tasktwin.suite.finding import Basis, Finding, Line
 from tasktwin.suite.proxy.head import Headers, is_stream, line
-from tasktwin.suite.proxy.mark import sent_mark
 from tasktwin.suite.story.compare import general
 from tasktwin.suite.story.judge import Mismatch, short
 from tasktwin.suite.traffic import Reply, Request
@@ -158,7 +157,7 @@ def _sent(provider: Provider, passed: Passed, found: Match) -> Iterator[Mismatch
         if violation.where == "body" and passed.body is None and violation.keyword != "media-type":
             continue
         place = f"{violation.where}{general(violation.pointer)}"
-        mark = sent_mark(provider, operation, violation)
+        mark = certainty.request_mark(provider, operation.id, violation.where, violation.pointer)
         outcome = f"; the server answered {passed.status}" if passed.status else ""
         yield Mismatch(
             "client.request",

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from tasktwin.exchange.recorder import SECRET
 from tasktwin.provider import Provider
+from tasktwin.suite.bash import WITH_HEAD, expanded, header, line, variable
 from tasktwin.suite.proxy.head import HOP
 from tasktwin.suite.proxy.judgement import Passed
 from tasktwin.suite.report.mask import Mask
@@ -37,18 +38,19 @@ class Secrets:
 
     def script(self, passed: Passed, url: str, mask: Mask) -> str:
         """A curl line that sends the request again, with variables in place of credentials."""
-        post = ["-X", passed.method] if passed.method != "GET" else []
         query = f"?{passed.query.decode('latin-1')}" if passed.query else ""
-        words = ["curl", "-sSi", *post, f'"$url"{quote(mask.path(passed.path + query))}']
+        words = []
         for name, value in passed.headers:
             text = name.decode("latin-1")
             if self._is_secret(text):
-                words += ["-H", f'"{text}: ${text.upper().replace("-", "_")}"']
+                words.append(expanded(f"{text}: ${{{variable(text.upper())}}}"))
             elif name not in _LEFT_OUT:
-                words += ["-H", quote(f"{text}: {value.decode('latin-1')}")]
-        if passed.body:
-            words += ["--data-raw", quote(mask.body(passed.body))]
-        return f"url={quote(url)}\n{' '.join(words)}\n"
+                words.append(header(text, value.decode("utf-8", "surrogateescape")))
+        if passed.body and b"content-type" not in dict(passed.headers):
+            words.append("content-type:")
+        body = mask.body(passed.body).encode() if passed.body else b""
+        call = line(passed.method, mask.path(passed.path + query), words, body, options=WITH_HEAD)
+        return f"url={quote(url)}\n{call}\n"
 
     def _is_secret(self, header: str) -> bool:
         return header in self.headers or bool(_TELLING.search(header))

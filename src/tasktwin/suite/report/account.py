@@ -15,7 +15,7 @@ from tasktwin.wire import Json
 
 VERDICTS = {
     "failed": "the deployment breaks its contract",
-    "cut": "the run was cut short",
+    "cut": "the run was cut short, so that not everything was looked at",
     "passed": "nothing contradicts the contract",
 }
 """What can come of a run. One that found failures has ``failed`` even if it was cut short."""
@@ -25,7 +25,7 @@ VERDICTS = {
 class Part:
     """One phase: its units of work, seconds and requests, what ``cut`` it short, and what was skipped (what, why).
 
-    ``done`` tells whether it came to an end, be it an early one.
+    ``done`` tells whether it came to an end, be it an early one; ``undone`` are units that were planned and not done.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Part:
     cut: str
     skipped: tuple[tuple[str, str], ...]
     done: bool
+    undone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ def as_document(account: Account) -> dict[str, Json]:
         "accepted": [{"cause": cause, "times": times} for cause, times in account.accepted.items()],
         "phases": [_phase(each) for each in account.parts],
         "units": [f"{part.name}:{unit}" for part in account.parts for unit in part.units],
+        "undone": [f"{part.name}:{unit}" for part in account.parts for unit in part.undone],
         "skipped": [
             {"phase": part.name, "what": what, "why": why} for part in account.parts for what, why in part.skipped
         ],
@@ -147,6 +149,7 @@ def _phase(part: Part) -> Json:
     return {
         "phase": part.name,
         "units": len(part.units),
+        "undone": len(part.undone),
         "requests": part.requests,
         "seconds": part.seconds,
         "done": part.done,
@@ -179,12 +182,12 @@ def _coverage(account: Account) -> Json:
 def _verdict(run: Run) -> str:
     if run.findings.failures:
         return "failed"
-    return "cut" if run.cut else "passed"
+    return "cut" if run.cut or any(each.cut for each in run.ended) else "passed"
 
 
 def _parts(run: Run, mask: Mask) -> tuple[Part, ...]:
     """The phases in the order in which they ended, then those that were begun, then those that were not."""
-    units = [unit.partition(":") for unit in run.units]
+    units, undone = ([unit.partition(":") for unit in each] for each in (run.units, run.undone))
     asked = Counter(each.phase for each in tuple(run.target.traffic))
     begun = [
         *(each.phase for each in run.ended),
@@ -192,7 +195,7 @@ def _parts(run: Run, mask: Mask) -> tuple[Part, ...]:
         *(each.phase for each in run.skipped),
         *(each.phase for each in run.findings),
     ]
-    names = dict.fromkeys([*begun, *(run.options.phases if run.ended else ())])
+    names = dict.fromkeys([*begun, *(run.options.phases if run.ended or run.cut else ())])
     return tuple(
         Part(
             name=name,
@@ -204,6 +207,7 @@ def _parts(run: Run, mask: Mask) -> tuple[Part, ...]:
                 (mask.text(each.what, 2_048), mask.text(each.why, 8_192)) for each in run.skipped if each.phase == name
             ),
             done=any(each.phase == name for each in run.ended),
+            undone=tuple(mask.text(rest, 2_048) for phase, _, rest in undone if phase == name),
         )
         for name in names
     )

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-from tasktwin.suite.finding import Finding, Line
+from tasktwin.suite.finding import Finding, Line, leads_to
 from tasktwin.suite.report.account import VERDICTS, Account, Asked, Part, Walked
 from tasktwin.suite.report.legible import clipped, duration, legible, pretty
 from tasktwin.suite.report.rule import rule
@@ -58,7 +58,8 @@ def _page(account: Account) -> dict[str, Any]:
         "groups": [(kind, name, map(_finding, found[:MOST]), found[MOST:]) for kind, name, found in groups if found],
         "parts": [(part, _skipped(part)) for part in account.parts],
         "statuses": statuses,
-        "asked": sum(bool(each.statuses) for each in account.operations),
+        "asked": sum(bool(each.statuses) for each in account.operations if each.path),
+        "known": sum(bool(each.path) for each in account.operations),
         "operations": [(each, [_cell(each, status) for status in statuses]) for each in account.operations],
         "drawings": [_drawing(each) for each in account.lifecycles],
     }
@@ -72,6 +73,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "rule": rule(finding.rule),
         "steps": [_step(number, line) for number, line in told],
         "left_out": left_out,
+        "leads_to": leads_to(finding.story[-1].reply) if finding.story else "",
         "url": url if url.startswith(("https://", "http://")) else "",
     }
 

@@ -1,6 +1,6 @@
 """A finding told in plain text: for CI logs and other places that know no more than lines."""
 
-from tasktwin.suite.finding import Finding, Line
+from tasktwin.suite.finding import Finding, Line, leads_to
 from tasktwin.suite.report.legible import clipped
 
 MOST_STEPS = 30
@@ -29,6 +29,7 @@ def facts(finding: Finding) -> str:
         "Operation": finding.operation,
         "Expected": finding.expected,
         "Actual": finding.actual,
+        "Leads to": leads_to(finding.story[-1].reply) if finding.story else "",
         "Where": finding.pointer,
         "Contradicts": contradicted(finding),
         "Found": times,
@@ -73,7 +74,8 @@ def outcome(line: Line) -> str:
     """The status, or what came instead."""
     if not line.reply.status:
         return line.reply.problem or "no answer"
-    return f"{line.reply.status} ({line.reply.problem})" if line.reply.problem else str(line.reply.status)
+    about = line.reply.problem or (f"Location: {location}" if (location := leads_to(line.reply)) else "")
+    return f"{line.reply.status} ({about})" if about else str(line.reply.status)
 
 
 def _body(body: bytes) -> str:

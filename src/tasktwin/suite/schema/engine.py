@@ -23,12 +23,13 @@ from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from tasktwin.contract import Operation
+from tasktwin.suite.budget import SpentError
 from tasktwin.suite.finding import Finding, Line
+from tasktwin.suite.request_fault import faults
 from tasktwin.suite.run import Run, Went
 from tasktwin.suite.schema.check import registered
 from tasktwin.suite.schema.choice import Off, is_off, turned_off
 from tasktwin.suite.schema.failure import CONFORMANCE, cause_of, findings_of
-from tasktwin.suite.schema.reading import faults
 from tasktwin.suite.schema.transport import TargetTransport, is_broken
 from tasktwin.suite.traffic import Request
 
@@ -74,9 +75,15 @@ class Engine:
     operations: list[Operation]
     scenarios: int = 0
     told: set[tuple[str, str]] = field(default_factory=set)
+    is_short: bool = False
 
-    def work(self, schema: BaseSchema, seconds: float) -> None:
-        """Let the engine do the phase on a schema, for so many seconds at most (infinite for no bound).
+    def see_that_all_was_sent(self) -> None:
+        """Raises ``SpentError`` if the time was too short for one of the units."""
+        if self.is_short:
+            raise SpentError("the time is over")
+
+    def work(self, unit: str, schema: BaseSchema, seconds: float) -> None:
+        """Let the engine do a unit: the phase on a schema, for so many seconds at most (infinite for no bound).
 
         Raises ``SpentError``, ``UnreachableError`` and KeyboardInterrupt as they come, after what was found is told.
         """
@@ -100,6 +107,9 @@ class Engine:
             raise self.transport.ended
         if interrupted:
             raise KeyboardInterrupt
+        if context.control.has_reached_time_limit:
+            self.is_short = True
+            self.run.skip(self.phase, unit, "its share of the time was over before all was sent")
 
     def only(self, *operations: Operation) -> BaseSchema:
         """The schema with these operations."""
@@ -154,7 +164,7 @@ def opened(run: Run, phase: str) -> AbstractContextManager[Engine]:
     """The engine for one phase of a run. Raises Schemathesis's errors where it cannot read the contract."""
     operations = chosen(run)
     names = {(each.method, each.path): each.id for each in run.provider.rules.contract.operations.values()}
-    transport = TargetTransport(run.target, lambda method, path: names.get((method, path), ""))
+    transport = TargetTransport(run.target, lambda method, path: names.get((method, path), ""), run.answered)
     offs = turned_off(run.provider)
     tell_off(run, phase, offs)
     return _checking(Engine(run, phase, transport, _bound(run, phase, transport, operations, offs), operations))

@@ -11,15 +11,21 @@ from tasktwin.suite import certainty
 from tasktwin.suite.conformance import mismatches
 from tasktwin.suite.finding import Basis, Finding, Line
 from tasktwin.suite.report.legible import clipped
+from tasktwin.suite.request_fault import basis_of_faults, faults
 from tasktwin.suite.run import Run
 from tasktwin.suite.schema.check import SLOW, Broken
-from tasktwin.suite.schema.reading import faults, request_mark
 from tasktwin.suite.schema.script import script
 
 METHODS = Basis(
     "standard",
     "RFC 9110 §15.5.6: a method that the target does not support is answered with 405, and Allow lists those it does.",
     "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6",
+)
+
+SILENT = Basis(
+    "standard",
+    "RFC 9110 §3.4: a server answers each request with a response.",
+    "https://www.rfc-editor.org/rfc/rfc9110#section-3.4",
 )
 
 INCOMPLETE = Basis(
@@ -49,6 +55,8 @@ MOST_SHOWN = 300
 
 def cause_of(provider: Provider, check: str, failure: Failure, line: Line | None) -> str:
     """What two failures have in common that are one: never the random data."""
+    if _is_silent(check, line):
+        return f"server.silent:{_operation(provider, failure, line)}"
     return f"schema.{check}:{_operation(provider, failure, line)}:{_key(failure, line, provider)}"
 
 
@@ -61,10 +69,11 @@ def findings_of(run: Run, phase: str, check: str, failure: Failure, story: Seque
         if found:
             return
     expected, actual = _words(run.provider, failure, last)
+    operation, is_silent = _operation(run.provider, failure, last), _is_silent(check, last)
     yield Finding(
-        rule=f"schema.{check}",
-        operation=_operation(run.provider, failure, last),
-        title=f"{failure.operation}: {_title(failure)}",
+        rule="server.silent" if is_silent else f"schema.{check}",
+        operation=operation,
+        title=f"{operation} is not answered" if is_silent else f"{failure.operation}: {_title(failure)}",
         expected=expected,
         actual=actual,
         basis=_basis(run.provider, check, failure, last),
@@ -75,6 +84,11 @@ def findings_of(run: Run, phase: str, check: str, failure: Failure, story: Seque
         pointer=failure.wrong.pointer if isinstance(failure, Broken) else "",
         severity_override="note" if isinstance(failure, Broken) and failure.wrong.kind in SLOW else None,
     )
+
+
+def _is_silent(check: str, line: Line | None) -> bool:
+    """Whether nothing at all came back: that is one cause, whichever phase meets it."""
+    return check == "answered" and line is not None and not line.reply.status
 
 
 def _operation(provider: Provider, failure: Failure, line: Line | None) -> str:
@@ -143,7 +157,7 @@ def _basis(provider: Provider, check: str, failure: Failure, line: Line) -> Basi
         case "not_a_server_error":
             return certainty.SERVER_ERROR
         case "answered":
-            return INCOMPLETE
+            return INCOMPLETE if status else SILENT
         case "ignored_auth":
             return certainty.SIGN_IN
         case "use_after_free" | "ensure_resource_availability":
@@ -151,9 +165,9 @@ def _basis(provider: Provider, check: str, failure: Failure, line: Line) -> Basi
         case "unsupported_method" | "allow_header_conformance":
             return METHODS
         case "negative_data_rejection" | "missing_required_header":
-            wrong = next(iter(faults(provider, line.request)), None)
-            about = str(wrong) if wrong else f"what {operation} takes"
-            return certainty.basis_of(provider, request_mark(provider, operation, wrong), about)
+            known = basis_of_faults(provider, operation, faults(provider, line.request)[:1])
+            mark = certainty.operation_mark(provider, operation)
+            return known or certainty.basis_of(provider, mark, f"what {operation} takes")
         case "error_dialect":
             marks = [each.provenance for each in provider.rules.errors.answers.values() if each.status == status]
             mark = certainty.surest(marks) or certainty.operation_mark(provider, operation)

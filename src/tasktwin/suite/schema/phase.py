@@ -38,7 +38,8 @@ def stateful(run: Run) -> None:
         if not schema.statistic.transitions.selected:
             run.skip("stateful", LINKS, "no links between the operations that may be sent")
             return
-        run.work("stateful", [(LINKS, lambda: engine.work(schema, run.target.budget.left))])
+        run.work("stateful", [(LINKS, lambda: engine.work(LINKS, schema, run.target.budget.left))])
+        engine.see_that_all_was_sent()
 
 
 def _opened(run: Run, phase: str) -> AbstractContextManager["Engine"]:
@@ -62,7 +63,8 @@ def _by_operation(run: Run, phase: str) -> None:
 
         def do(operation: Operation) -> None:
             due = len(own) - own.index(operation.id)
-            engine.work(engine.only(operation), run.target.budget.left / due)
+            engine.work(operation.id, engine.only(operation), run.target.budget.left / due)
 
         units: list[tuple[str, Callable[[], None]]] = [(each.id, partial(do, each)) for each in engine.operations]
         run.work(phase, units)
+        engine.see_that_all_was_sent()

@@ -1,5 +1,6 @@
 """How Schemathesis's requests reach the deployment: through the target, like everybody else's."""
 
+from collections import Counter
 from collections.abc import Callable
 from hashlib import blake2b
 from http.client import responses
@@ -31,15 +32,18 @@ _NOT_OURS = frozenset({"user-agent", "accept-encoding", "connection", "content-l
 class TargetTransport(RequestsTransport):
     """Sends each case through ``target`` and keeps what was sent and what came, by the case's id, in ``lines``.
 
-    ``operation_of`` names the operation of a method and a path template. When the run must end, ``ended`` is why, and
+    ``operation_of`` names the operation of a method and a path template; ``answered`` counts the answers of each. When the run must end, ``ended`` is why, and
     ``give_up`` is called once; the engine then winds down and keeps what it found.
     """
 
-    def __init__(self, target: Target, operation_of: Callable[[str, str], str]) -> None:
+    def __init__(
+        self, target: Target, operation_of: Callable[[str, str], str], answered: Counter[tuple[str, int]]
+    ) -> None:
         super().__init__()
         self._copy_serializers_from(REQUESTS_TRANSPORT)
         self.target = target
         self.operation_of = operation_of
+        self.answered = answered
         self.callers = [*target.callers.headers]
         self.scenario_as = ""
         self.lines: dict[str, Line] = {}
@@ -94,13 +98,15 @@ class TargetTransport(RequestsTransport):
         if self.ended is not None:
             raise BudgetExpired
         try:
-            return self.target.send(request)
+            reply = self.target.send(request)
         except (SpentError, UnreachableError) as error:
             self.ended = error
             self.give_up()
             raise BudgetExpired from error
         except MisuseError as error:
             raise requests.exceptions.InvalidURL(str(error), request=prepared) from error
+        self.answered[request.operation, reply.status] += 1
+        return reply
 
 
 def _bytes(body: object) -> bytes:

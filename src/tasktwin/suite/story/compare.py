@@ -10,7 +10,7 @@ from tasktwin.state import parse_instant
 from tasktwin.wire import Json
 
 TOLERANCE = 4.0
-"""Seconds by which a time may differ between the two sides, beyond what they are apart."""
+"""Seconds by which a time may differ between the two sides."""
 
 MOST = 20
 """No comparison reports more differences than this."""
@@ -73,10 +73,9 @@ class Names:
 
 @dataclass(slots=True)
 class Comparison:
-    """Compares bodies. ``apart`` are the seconds that the deployment's time is ahead of the oracle's."""
+    """Compares bodies."""
 
     names: Names
-    apart: float = 0.0
 
     def bodies(self, ours: Json, theirs: Json) -> list[Difference]:
         """The differences, at most ``MOST``. Identifiers that are new are learnt on the way."""
@@ -86,10 +85,6 @@ class Comparison:
             if len(found) >= MOST:
                 break
         return found
-
-    def same(self, ours: Json, theirs: Json, name: str = "") -> bool:
-        """Whether two values are the same."""
-        return next(self._values(ours, theirs, "", name), None) is None
 
     def _values(self, ours: Json, theirs: Json, at: str, name: str) -> Iterator[Difference]:
         if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
@@ -175,7 +170,7 @@ class Comparison:
         mine, other = _seconds(ours), _seconds(theirs)
         if mine is None or other is None:
             return False
-        return abs(other - mine - self.apart) <= TOLERANCE
+        return abs(other - mine) <= TOLERANCE
 
 
 def _are_rows(values: list[Json]) -> bool:

@@ -2,22 +2,26 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from tasktwin.behaviour.lifecycle import NEW, Provenance, Transition
 from tasktwin.behaviour.rules import Binding
 from tasktwin.provider import Provider
 from tasktwin.suite import certainty
 from tasktwin.suite.finding import Basis
+from tasktwin.suite.request_fault import basis_of_faults, faults
 from tasktwin.suite.story.compare import Difference
 from tasktwin.suite.story.oracle import Answer
 from tasktwin.suite.story.step import Step
-from tasktwin.suite.traffic import NOBODY, Reply
+from tasktwin.suite.traffic import NOBODY, Reply, Request
 from tasktwin.wire import Json, dumps
 
 SIGN_IN = frozenset({"not_authenticated", "bad_credential"})
 ACCESS = frozenset({"forbidden", "not_found"})
 REQUEST = frozenset({"invalid", "malformed", "unparsable", "unsupported_media_type", "too_large"})
+Whose: TypeAlias = Literal["own", "another's", "another row's"]
+"""Whose a row is that a request names: the caller's own, another caller's, or what another row holds than its path says."""
+
 IDEMPOTENCY = frozenset({"key_reused", "key_missing", "key_in_use"})
 
 
@@ -38,9 +42,6 @@ class Mismatch:
     goes_on: bool = False
 
 
-Mismatches: TypeAlias = list[Mismatch]
-
-
 class Judge:
     """Judges answers of one provider."""
 
@@ -49,11 +50,16 @@ class Judge:
         self.rules = provider.rules
         bindings = self.rules.bindings.values()
         missing = {need.missing for each in bindings for need in each.needs if not need.optional}
-        self.access = ACCESS | {each.forbidden for each in bindings} | missing
-        self.access |= {need.missing for need in self.rules.admission}
+        self.missing = {"not_found"} | missing | {need.missing for need in self.rules.admission}
+        self.access = ACCESS | {each.forbidden for each in bindings} | self.missing
 
-    def status(self, step: Step, expected: Answer, reply: Reply) -> Mismatch | None:
-        """What the status means, beside the one that was expected."""
+    def status(
+        self, step: Step, expected: Answer, reply: Reply, sent: Request | None = None, whose: Whose = "own"
+    ) -> Mismatch | None:
+        """What the status means, beside the one that was expected.
+
+        ``sent`` is the request where its faults matter; ``whose`` are the rows that it names.
+        """
         if reply.status == 0 or reply.cut:
             return self._unanswered(step, reply)
         if reply.status >= 500 and expected.status < 500:
@@ -61,7 +67,7 @@ class Judge:
         if expected.good and not reply.good:
             return self._refused(step, expected, reply)
         if not expected.good and reply.good:
-            return self._accepted(step, expected, reply)
+            return self._accepted(step, expected, reply, sent, whose)
         if expected.status != reply.status:
             return self._other_status(step, expected, reply)
         return None
@@ -95,11 +101,22 @@ class Judge:
                 )
         return None
 
-    def difference(self, step: Step, expected: Answer, found: Difference, *, echoed: bool, kept: Json) -> Mismatch:
+    def difference(
+        self,
+        step: Step,
+        expected: Answer,
+        found: Difference,
+        *,
+        echoed: bool = False,
+        kept: Json = ...,
+        itself: bool = False,
+        foreign: bool = False,
+    ) -> Mismatch:
         """A difference within the body of a success.
 
         ``echoed``: the caller sent the expected value. ``kept``: what the deployment itself showed there before,
-        although nothing changed it since (``...`` if it never did).
+        although nothing changed it since (``...`` if it never did). ``itself``: what the deployment says elsewhere shows
+        that the row belongs there, or does not. ``foreign``: the row is one that the caller may not read.
         """
         about = found.pointer.rpartition("/")[2] or "the body"
         rule, basis = "answer.value", self._basis(step, expected, found)
@@ -113,10 +130,10 @@ class Judge:
             title = f"{step.operation} does not keep the {about} that was sent"
         elif found.how == "missing" and found.pointer.endswith("/*"):
             rule, title = "list.lacks", f"{step.operation} does not list what is there"
-            basis = self._own(basis)
+            basis = certainty.ITSELF if itself else self._listed(step)
         elif found.how == "extra":
             rule, title = "list.extra", f"{step.operation} lists what does not belong there"
-            basis = self._own(basis)
+            basis = certainty.ITSELF if itself else certainty.ACCESS if foreign else self._listed(step)
         elif found.how == "order":
             rule, title = "list.order", f"{step.operation} lists in another order"
         elif found.how == "missing":
@@ -124,9 +141,11 @@ class Judge:
         cause = f"{rule}:{step.operation}:{found.general}"
         return Mismatch(rule, title, expectation, short(found.actual), basis, cause, found.pointer, goes_on=True)
 
-    def _own(self, basis: Basis) -> Basis:
-        """A list that lacks what is there, or repeats it, disagrees with the API's other words, whatever the source."""
-        return certainty.ITSELF if basis.kind == "assumed" else basis
+    def _listed(self, step: Step) -> Basis:
+        """Where it is known from which rows a list has."""
+        binding: Binding | None = self.rules.bindings.get(step.operation)
+        mark = binding.rows if binding and binding.rows else certainty.operation_mark(self.provider, step.operation)
+        return certainty.basis_of(self.provider, mark, f"what {step.operation} lists")
 
     def _basis(self, step: Step, expected: Answer, found: Difference) -> Basis:
         """What a value in an answer rests on: the transition that it is the state of, else the field's own mark."""
@@ -182,6 +201,9 @@ class Judge:
             known.append(certainty.operation_mark(self.provider, step.operation))
         mark = certainty.surest(known)
         assert mark is not None
+        if step.tries:
+            mark = certainty.weakest([mark, certainty.request_mark(self.provider, step.operation, "body", step.tries)])
+            assert mark is not None
         said = own[0].name + f" from {' or '.join(own[0].sources)}" if own else step.operation
         return Mismatch(
             "lifecycle.refused" if own else "answer.refused",
@@ -192,9 +214,9 @@ class Judge:
             f"answer.refused:{step.operation}:{'+'.join(way.name for way in own)}:{reply.status}",
         )
 
-    def _accepted(self, step: Step, expected: Answer, reply: Reply) -> Mismatch:
+    def _accepted(self, step: Step, expected: Answer, reply: Reply, sent: Request | None, whose: Whose) -> Mismatch:
         kind = expected.kind
-        basis, rule, title = self._forbidden(step, kind)
+        basis, rule, title = self._forbidden(step, kind, sent, whose)
         return Mismatch(
             rule,
             title,
@@ -204,7 +226,7 @@ class Judge:
             f"{rule}:{step.operation}:{kind}",
         )
 
-    def _forbidden(self, step: Step, kind: str) -> tuple[Basis, str, str]:
+    def _forbidden(self, step: Step, kind: str, sent: Request | None, whose: Whose) -> tuple[Basis, str, str]:
         """What it contradicts to accept what is to be refused with this kind; the rule and a title."""
         who = step.as_ or "nobody"
         if kind in SIGN_IN or step.as_ == NOBODY:
@@ -218,24 +240,31 @@ class Judge:
             basis = certainty.basis_of(self.provider, mark, f"{step.operation} is for {' or '.join(states)}")
             return basis, "lifecycle.accepted", f"{step.operation} is accepted in a state that does not allow it"
         if kind in self.access:
-            return certainty.ACCESS, "access.object", f"{step.operation} lets {who} reach what is not theirs"
-        answer = self.rules.errors.answers.get(kind)
+            basis = certainty.ACCESS if whose == "another's" else self._kept_from(step, kind, who)
+            basis = certainty.WITHIN if whose == "another row's" and kind in self.missing else basis
+            return basis, "access.object", f"{step.operation} lets {who} reach what is not theirs"
         if kind in REQUEST:
-            mark = certainty.operation_mark(self.provider, step.operation)
-            return (
-                certainty.basis_of(self.provider, mark, f"what {step.operation} takes"),
-                "request.accepted",
-                f"{step.operation} accepts a request that breaks the contract",
-            )
+            wrong = basis_of_faults(self.provider, step.operation, faults(self.provider, sent)) if sent else None
+            title = f"{step.operation} accepts a request that breaks the contract"
+            return wrong or self._told_by(kind), "request.accepted", title
         if kind in IDEMPOTENCY and self.rules.idempotency:
             basis = certainty.basis_of(self.provider, self.rules.idempotency.provenance, "idempotency keys")
             return basis, "idempotency.accepted", f"{step.operation} accepts a key that it should refuse ({kind})"
+        return self._told_by(kind), "rule.accepted", f"{step.operation} accepts what should be refused ({kind})"
+
+    def _told_by(self, kind: str) -> Basis:
+        """Where it is known from that there is such a refusal."""
+        answer = self.rules.errors.answers.get(kind)
         mark = answer.rule or answer.provenance if answer else Provenance("assumed", "the twin's own rule")
-        return (
-            certainty.basis_of(self.provider, mark, f"the refusal {kind}"),
-            "rule.accepted",
-            f"{step.operation} accepts what should be refused ({kind})",
-        )
+        return certainty.basis_of(self.provider, mark, f"the refusal {kind}")
+
+    def _kept_from(self, step: Step, kind: str, who: str) -> Basis:
+        """Where it is known from that a caller is kept from something that nobody else made."""
+        marks = [way.provenance for way in self._ways(step.operation) if way.only]
+        mark = certainty.weakest(marks)
+        if mark:
+            return certainty.basis_of(self.provider, mark, f"{step.operation} is not for {who}")
+        return self._told_by(kind)
 
     def _ways(self, operation: str) -> tuple[Transition, ...]:
         binding: Binding | None = self.rules.bindings.get(operation)
@@ -243,7 +272,7 @@ class Judge:
 
     def _other_status(self, step: Step, expected: Answer, reply: Reply) -> Mismatch:
         if expected.good or reply.status < 400:
-            mark = certainty.status_mark(self.provider, step.operation, expected.status)
+            mark = certainty.answer_mark(self.provider, step.operation, expected.status)
             basis = certainty.basis_of(self.provider, mark, f"{step.operation} answers {expected.status}")
         else:
             answer = self.rules.errors.answers.get(expected.kind)

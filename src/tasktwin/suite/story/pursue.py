@@ -1,6 +1,6 @@
 """From the first sight of something wrong to a finding: seen again, by the shortest story that shows it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from tasktwin.state import elapsed
@@ -9,6 +9,7 @@ from tasktwin.suite.finding import Finding
 from tasktwin.suite.story.judge import Mismatch
 from tasktwin.suite.story.stage import Stage, Taken, Theatre
 from tasktwin.suite.story.step import Step
+from tasktwin.suite.target import UnreachableError
 
 MOST_PLAYS = 40
 """So often a story is played again to make it shorter."""
@@ -20,45 +21,63 @@ LONGEST = 6.0
 def pursue(theatre: Theatre, stage: Stage, taken: Taken, mismatch: Mismatch) -> None:
     """Report a mismatch, unless it is known already: again, and as shortly as possible."""
     run = theatre.run
-    if mismatch.cause in run.findings.by_cause:
+    known = run.findings.by_cause.get(mismatch.cause)
+    if known and (known.severity == "failure" or mismatch.basis.severity == "note"):
         run.report(stage.finding(taken, mismatch))
         return
     whole = [each.step for each in stage.taken[: stage.taken.index(taken) + 1]]
     first = stage.finding(taken, mismatch)
     if not run.findings.pending(first):
         return
+    best: Finding | None = None
     try:
-        found = _shortest(theatre, whole, stage.needed(taken), mismatch)
-    except SpentError:
-        run.report(first)
+        for shorter in _shorter_and_shorter(theatre, whole, stage.needed(taken), mismatch):
+            best = shorter
+    except (SpentError, UnreachableError) as error:
+        run.report(best or _once(first, f"then {error}"))
         raise
-    run.report(found or replace(first, title=f"{first.title} (seen once, not again)", severity_override="note"))
+    run.report(best or _once(first, "not again"))
 
 
-def report_seen_twice(theatre: Theatre, play: Callable[[Stage], list[tuple[Taken, Mismatch]]]) -> None:
-    """Play a story, and again if it showed something; report what both showed."""
+def report_seen_twice(
+    theatre: Theatre,
+    play: Callable[[Stage], list[tuple[Taken, Mismatch]]],
+    worded: Callable[[Finding], Finding] = lambda found: found,
+) -> None:
+    """Play a story, and again if it showed something; report what both showed, as it is then ``worded``."""
     with theatre.stage() as stage:
-        first = {mismatch.cause for _, mismatch in play(stage)}
+        first = {mismatch.cause: stage.finding(taken, mismatch) for taken, mismatch in play(stage)}
     if not first:
         return
     with theatre.stage() as stage:
-        for taken, mismatch in play(stage):
+        try:
+            again = play(stage)
+        except (SpentError, UnreachableError) as error:
+            for each in first.values():
+                theatre.run.report(_once(worded(each), f"then {error}"))
+            raise
+        for taken, mismatch in again:
             if mismatch.cause in first:
-                theatre.run.report(stage.finding(taken, mismatch))
+                theatre.run.report(worded(stage.finding(taken, mismatch)))
 
 
-def _shortest(theatre: Theatre, whole: list[Step], needed: list[Step], mismatch: Mismatch) -> Finding | None:
-    """The finding by the shortest story that shows it again; ``None`` if none does."""
+def _once(first: Finding, why: str) -> Finding:
+    """What was not seen again is no more than a note."""
+    return replace(first, title=f"{first.title} (seen once, {why})", severity_override="note")
+
+
+def _shorter_and_shorter(
+    theatre: Theatre, whole: list[Step], needed: list[Step], mismatch: Mismatch
+) -> Iterator[Finding]:
+    """The finding, as often as a story shows it again, each one shorter than the one before."""
     until = elapsed() + LONGEST
-    best: Finding | None = None
-    steps = needed
-    for candidate in (needed, _with_looks(whole, needed), whole):
-        best = _again(theatre, candidate, mismatch)
-        if best:
-            steps = candidate
+    for steps in (needed, _with_looks(whole, needed), whole):
+        seen = _again(theatre, steps, mismatch)
+        if seen:
+            yield seen
             break
-    if best is None:
-        return None
+    else:
+        return
     plays = 0
     for step in list(steps[:-1]):
         if plays >= MOST_PLAYS or elapsed() > until or mismatch.basis.severity == "note":
@@ -69,8 +88,8 @@ def _shortest(theatre: Theatre, whole: list[Step], needed: list[Step], mismatch:
         plays += 1
         found = _again(theatre, shorter, mismatch)
         if found:
-            best, steps = found, shorter
-    return best
+            yield found
+            steps = shorter
 
 
 def _with_looks(whole: Sequence[Step], needed: Sequence[Step]) -> list[Step]:
@@ -97,8 +116,12 @@ def _again(theatre: Theatre, steps: Sequence[Step], mismatch: Mismatch) -> Findi
         for step in steps:
             taken = stage.take(step)
             if step is steps[-1]:
-                same = next((each for each in taken.found if each.cause == mismatch.cause), None)
+                same = next((each for each in taken.found if _is_same(each, mismatch)), None)
                 return stage.finding(taken, same) if same else None
             if not taken.in_step:
                 return None
     return None
+
+
+def _is_same(one: Mismatch, other: Mismatch) -> bool:
+    return one.cause == other.cause and one.basis.severity == other.basis.severity

@@ -8,17 +8,20 @@ from tasktwin.suite import conformance
 from tasktwin.suite.clock import TargetTime
 from tasktwin.suite.finding import Finding, Line
 from tasktwin.suite.run import Run
-from tasktwin.suite.story.compare import Comparison, Difference, Names, is_time
+from tasktwin.suite.story.compare import Comparison, Difference, Names
 from tasktwin.suite.story.inputs import all_inputs
-from tasktwin.suite.story.judge import Judge, Mismatch, lighter, weighed
+from tasktwin.suite.story.judge import Judge, Mismatch, Whose, lighter, weighed
+from tasktwin.suite.story.memory import Memory, rows
 from tasktwin.suite.story.oracle import Answer, Oracle
 from tasktwin.suite.story.script import script
-from tasktwin.suite.story.step import Ref, Step, at, refs_in
+from tasktwin.suite.story.step import Ref, Step, at, filled, refs_in
 from tasktwin.suite.traffic import Reply, Request
 from tasktwin.wire import Json
 
 LONG = 16
 """An identifier of so many characters is nobody else's."""
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 NEAR = 1.5
 """Seconds around a timer's instant within which one cannot say whether it went off on the deployment."""
@@ -50,14 +53,6 @@ class Side:
     def look(self, ref: Ref) -> Json:
         """What a reference stands for. Raises ``KeyError``."""
         return at(self.answers[ref.step], ref.pointer)
-
-
-@dataclass(slots=True)
-class Seen:
-    """What a caller was shown of a row: each field on both sides."""
-
-    ours: dict[str, Json]
-    theirs: dict[str, Json]
 
 
 class Theatre:
@@ -139,7 +134,7 @@ class Theatre:
 
 
 class Stage:
-    """Plays one story. ``lines`` is what was said so far."""
+    """Plays one story. ``taken`` are its steps so far, as they went."""
 
     def __init__(self, theatre: Theatre) -> None:
         self.theatre = theatre
@@ -150,9 +145,7 @@ class Stage:
         self._base: dict[tuple[str, str, str], tuple[Json, Json]] = {}
         self._apart: set[tuple[str, str]] = set()
         self._based: set[tuple[str, str]] = set()
-        self._seen: dict[tuple[str, str], Seen] = {}
-        self._known: set[Json] = set()
-        self._shown: set[Json] = set()
+        self.memory = Memory(theatre.names, theatre.run.provider.rules.precision != "seconds")
         self._times: list[int] = []
         self._began = theatre.oracle.now
 
@@ -224,7 +217,7 @@ class Stage:
         found = list(conformance.mismatches(self.run.provider, other, reply))
         if not expected.modelled:
             return found
-        status = judge.status(step, expected, reply)
+        status = judge.status(step, expected, reply, mine, self._whose(step))
         if status:
             return [*found, self._excused(status)]
         theirs = reply.json()
@@ -259,14 +252,16 @@ class Stage:
             return []
         is_shared = step.operation in self.theatre.shared
         if place[:2] in self._apart or (is_shared and not self.theatre.alike and place[:2] not in self._based):
-            if set(step.query) - self._filters(step.operation):
+            if step.query.keys() - self._filters(step.operation).keys():
                 return []  # a page of a list that holds other things as well
             differences = self._changes(*self._base.get(place, (None, None)), ours, theirs)
         else:
             differences = self.comparison.bodies(ours, theirs)
         differences = [each for each in differences if not self._is_chance(step, each)]
         found = [self._weighed(step, mine, expected, each) for each in differences]
-        found += self._turned(step, expected, ours, theirs)
+        told = {each.pointer.rpartition("/")[2] for each in differences}
+        for change, before in self.memory.turned(step, ours, theirs, told):
+            found.append(self.theatre.judge.difference(step, expected, change, kept=before))
         self._remember(step, ours, theirs)
         return found
 
@@ -298,57 +293,66 @@ class Stage:
                 side.answers[each.key] = None
         return side.answers[step.key]
 
-    def _turned(self, step: Step, expected: Answer, ours: Json, theirs: Json) -> Iterator[Mismatch]:
-        """What the deployment shows otherwise than before, where the oracle shows just what it did."""
-        exact = self.run.provider.rules.precision != "seconds"
-        for mine, other in _rows(ours, theirs, self.theatre.names):
-            seen = self._seen.get((str(mine["id"]), step.as_))
-            for name, value in mine.items() if seen else ():
-                if seen is None or name not in seen.theirs or name not in other or seen.ours.get(name, ...) != value:
-                    continue
-                before, now = seen.theirs[name], other[name]
-                if before == now or isinstance(now, (dict, list)) or isinstance(before, (dict, list)):
-                    continue
-                if exact or not is_time(now):
-                    change = Difference(f"/{name}", "value", value, now)
-                    yield self.theatre.judge.difference(step, expected, change, echoed=False, kept=before)
-
-    def _filters(self, operation: str) -> set[str]:
+    def _filters(self, operation: str) -> Mapping[str, str]:
         inputs = self.theatre.inputs.get(operation)
-        return set(inputs.filters) if inputs else set()
+        return inputs.filters if inputs else {}
 
     def _weighed(self, step: Step, mine: Request, expected: Answer, found: Difference) -> Mismatch:
-        echoed, kept = False, ...
-        parent, _, name = found.pointer.rpartition("/")
+        judge, name = self.theatre.judge, found.pointer.rpartition("/")[2]
         if found.how == "value":
             sent = _sent(mine)
             echoed = isinstance(found.expected, (str, int, float)) and name in sent and sent[name] == found.expected
-            kept = self._kept(step, expected.shape, parent, name, found)
-        return self.theatre.judge.difference(step, expected, found, echoed=echoed, kept=kept)
+            kept = self.memory.before(step, expected.shape, found)
+            return judge.difference(step, expected, found, echoed=echoed, kept=kept)
+        itself = self.memory.contradicts(step, found, self._filters(step.operation))
+        foreign = found.how == "extra" and self._may_not_read(step, found.actual)
+        return judge.difference(step, expected, found, itself=itself, foreign=foreign)
 
-    def _kept(self, step: Step, shape: Json, parent: str, name: str, found: Difference) -> Json:
-        """What the deployment showed before, if the oracle says that nothing changed since; else ``...``."""
-        try:
-            row = at(shape, parent)
-            seen = self._seen[str(row["id"]), step.as_]
-        except (KeyError, TypeError):
-            return ...
-        if name not in seen.ours or seen.ours[name] != found.expected or seen.theirs.get(name, ...) == found.actual:
-            return ...
-        return seen.theirs.get(name, ...)
+    def _whose(self, step: Step) -> Whose:
+        """Whose the rows are that a step names. One on its path that its caller was never shown is another's."""
+        path = [filled(each, self.ours.look) for each in step.path.values()]
+        named = [self.ours.look(ref) for ref in step.references()]
+        if self.memory.is_foreign(step, [*named, *path]) or self.memory.is_strange(step, path):
+            return "another's"
+        return "another row's" if self._is_elsewhere(step) else "own"
+
+    def _is_elsewhere(self, step: Step) -> bool:
+        """Whether the last row on a step's path was told of under another row than the one that the path begins with."""
+        refs = [each for each in step.path.values() if isinstance(each, Ref)]
+        if len(refs) < 2:
+            return False
+        teller = next(each.step for each in self.taken if each.step.key == refs[-1].step)
+        above = [filled(each, self.ours.look) for each in teller.path.values()]
+        return bool(above) and self.ours.look(refs[0]) not in above
+
+    def _may_not_read(self, step: Step, row: Json) -> bool:
+        """Whether another caller made a row, and this one may not read it."""
+        collection = self.run.provider.rules.bindings[step.operation].collection
+        if not isinstance(row, Mapping) or collection is None:
+            return False
+        key = self.memory.ours(row.get("id"))
+        if not self.memory.is_foreign(step, [key]) and not self.memory.is_strange(step, [key]):
+            return False
+        for each in self.theatre.inputs.values():
+            own = each.binding.collection
+            if (
+                each.binding.verb == "read"
+                and own
+                and own.name == collection.name
+                and each.main
+                and set(each.needed) == {each.main}
+            ):
+                request = Step(0, each.operation.id, step.as_, {**each.path, each.main.name: key})
+                with self.theatre.oracle.trying() as oracle:
+                    return not oracle.answer(request.request(each.operation, "", self.ours.look)).good
+        return False
 
     def _remember(self, step: Step, ours: Json, theirs: Json) -> None:
-        for mine, other in _rows(ours, theirs, self.theatre.names):
-            if not self._trusts(mine["id"], other["id"]):
-                continue
-            key = (str(mine["id"]), step.as_)
-            before = self._seen.get(key)
-            seen = Seen(dict(mine), dict(other))
-            if before:
-                seen = Seen({**before.ours, **mine}, {**before.theirs, **other})
-            self._seen[key] = seen
-            self._known.add(mine["id"])
-            self._shown.add(other["id"])
+        made = self.run.provider.rules.contract.operations[step.operation].method not in SAFE
+        listed = not made and not step.query.keys() & self._filters(step.operation).keys()
+        for mine, other in rows(ours, theirs, self.theatre.names):
+            if self._trusts(mine["id"], other["id"]):
+                self.memory.keep(step, mine, other, made=made, listed=listed)
 
     def _changes(self, ours0: Json, theirs0: Json, ours: Json, theirs: Json) -> list[Difference]:
         """Where the two sides did not change alike since the story began: numbers by as much, lists by known rows."""
@@ -362,8 +366,8 @@ class Stage:
                         _get(ours0, name), _get(theirs0, name), ours[name], theirs[name], f"{place}/{name}"
                     )
         elif isinstance(ours, list) and isinstance(theirs, list):
-            own = [row for row in ours if isinstance(row, Mapping) and row.get("id") in self._known]
-            shown = [row for row in theirs if isinstance(row, Mapping) and row.get("id") in self._shown]
+            own = [row for row in ours if isinstance(row, Mapping) and row.get("id") in self.memory.known]
+            shown = [row for row in theirs if isinstance(row, Mapping) and row.get("id") in self.memory.shown]
             for each in self.comparison.bodies(own, shown):
                 yield Difference(place + each.pointer, each.how, each.expected, each.actual)
         else:
@@ -410,25 +414,6 @@ def _sent(request: Request) -> Mapping[str, Json]:
     except ValueError:
         return {}
     return body if isinstance(body, Mapping) else {}
-
-
-def _rows(ours: Json, theirs: Json, names: Names) -> Iterable[tuple[dict[str, Json], dict[str, Json]]]:
-    """The pairs of rows that two answers show, by identifier."""
-    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
-        if isinstance(ours.get("id"), (str, int)) and "id" in theirs:
-            if names.there.get(ours["id"], ours["id"]) == theirs["id"]:
-                yield dict(ours), dict(theirs)
-            return
-        for name in ours:
-            if name in theirs:
-                yield from _rows(ours[name], theirs[name], names)
-    elif isinstance(ours, list) and isinstance(theirs, list):
-        there = {row["id"]: row for row in theirs if isinstance(row, Mapping) and isinstance(row.get("id"), (str, int))}
-        for row in ours:
-            if isinstance(row, Mapping) and isinstance(row.get("id"), (str, int)):
-                other = there.get(names.there.get(row["id"], row["id"]))
-                if other is not None:
-                    yield dict(row), dict(other)
 
 
 def _get(value: Json, name: str) -> Json:

@@ -32,6 +32,7 @@ class Step:
     ``wait`` are seconds that pass before it. ``about`` says what it is for. ``raw`` is sent as it is, in place of ``body``.
     ``base``: an observation at the beginning, which later ones of the same operation and caller are compared with.
     ``listens``: its answer is a stream, which is left open while the story goes on and for so many seconds behind it.
+    ``tries``: the place in the body (JSON pointer) whose value is what this step is about.
     ``volley``: steps behind each other with the same number, not 0, are sent at once. ``left``: nobody waits for the answer.
     """
 
@@ -50,6 +51,7 @@ class Step:
     volley: int = 0
     left: bool = False
     listens: float = 0.0
+    tries: str = ""
 
     def references(self) -> list[Ref]:
         """What this step takes from earlier answers."""

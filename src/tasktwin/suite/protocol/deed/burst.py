@@ -1,5 +1,6 @@
 """Requests that arrive at once: each on a connection of its own, the last byte of all held back until all are there."""
 
+import json
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from tasktwin.suite.story.stage import Stage, Taken
 from tasktwin.suite.story.step import Step
 from tasktwin.suite.target import LONGEST_WAIT, MOST_BODY, Target, UnreachableError
 from tasktwin.suite.traffic import Reply, Request
+from tasktwin.wire import Json
 
 MOST_ORDERS = 24
 """So many orders of different requests are thought through."""
@@ -202,8 +204,13 @@ def _orders(
         with oracle.trying():
             answers = [oracle.answer(requests[n]) for n in order]
             if all(each.good for each in answers):
-                found.setdefault(tuple(str(oracle.answer(each).shape) for each in looks), order)
+                found.setdefault(tuple(_seen(oracle.answer(each).shape) for each in looks), order)
     return list(found.values())
+
+
+def _seen(shape: Json) -> str:
+    """What is to be seen in an answer: in which order its members came does not matter."""
+    return json.dumps(shape, sort_keys=True, default=str)
 
 
 def most(oracle: Oracle, requests: Sequence[Request]) -> int:

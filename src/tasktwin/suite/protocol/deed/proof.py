@@ -14,6 +14,9 @@ from tasktwin.suite.story.step import Step
 MOST_PLAYS = 5
 """So often a story is played again to see it once more."""
 
+_STATUS = "HTTP %{http_code}\\n"
+"""What a script has curl print behind an answer."""
+
 SEEN = frozenset({"answer.value", "itself.changed", "itself.echo", "list.lacks", "list.extra"})
 """What a look shows that can come of what was done before; an order among equals cannot."""
 
@@ -130,6 +133,12 @@ def with_new_keys(found: Finding, keys: Sequence[str]) -> Finding:
         lines.append(f"{name}=key-$$-$RANDOM  # a new one each time")
         rest = rest.replace(key, f"'\"${name}\"'")
     return replace(found, script="\n".join([head, *lines, ""]) + rest if mark else found.script)
+
+
+def with_headers(found: Finding, headers: Sequence[str]) -> Finding:
+    """The finding with a script that prints these headers of the last answer too."""
+    told = "".join(f"{name}: %header{{{name.lower()}}}\\n" for name in headers)
+    return replace(found, script=found.script.replace(_STATUS, _STATUS + told))
 
 
 def _is_look_of_others(step: Step, last: Step) -> bool:

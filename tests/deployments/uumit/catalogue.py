@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
-from tests.deployments import uumit_front as front
-from tests.deployments import uumit_story as story
 from tests.deployments.deployment import Caller, Data, Deployment, Kind, ruled
+from tests.deployments.uumit import front, story
 
 from tasktwin import Provider
 from tasktwin.behaviour.step import Step, effect
