@@ -54,7 +54,7 @@ def _steps(desk: Desk, sketch: Sketch, each: Inputs, found: Found) -> Iterator[S
         if count >= MOST:
             return
         key += 1
-        step = replace(found.step, key=key, body=body, about=f"{name}: {about}", tries=token(name))
+        step = replace(found.step, key=key, body=body, about=about, tries=token(name))
         yield step
         yield from _read(desk, sketch, each, found, step)
 
@@ -94,9 +94,9 @@ def _bodies(each: Inputs, usual: dict[str, Json]) -> Iterator[tuple[str, str, di
             continue
         resolved = each.operation.resolved(node)
         for about, value in _values(resolved):
-            yield name, about, {**usual, name: value}
+            yield name, f"{name}: {about}", {**usual, name: value}
         if name in usual:
-            yield name, "left out", {key: value for key, value in usual.items() if key != name}
+            yield name, f"without {name}", {key: value for key, value in usual.items() if key != name}
 
 
 def _values(schema: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
