@@ -49,10 +49,10 @@ with-security-parameters = false
 enabled = false
 """
 MASKED = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|[0-9a-f]{20,}|\d{4}-\d\d-\d\dT[\d:.]+Z?|\b1\d{9,12}\b|127\.0\.0\.1:\d+"
-    r"|[\w-]*X-Amz[^\"]*|eyJ[\w.-]+"
+    r"(?P<own>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|[0-9a-f]{20,}|\d{4}-\d\d-\d\dT[\d:]+\.\d+Z?)|\d{4}-\d\d-\d\dT[\d:]+Z?"
+    r"|\b1\d{9,12}\b|127\.0\.0\.1:\d+|[\w-]*X-Amz[^\"]*|eyJ[\w.-]+"
 )
-"""What differs from run to run: identifiers, times, addresses, signatures."""
+"""What differs from run to run: identifiers, times, addresses, signatures. Of an ``own`` one it tells which stands twice."""
 
 GRACE = 30.0
 """Seconds beyond its budget after which a judge is ended."""
@@ -260,7 +260,7 @@ def measure(
 def shown_again(name: str, found: Seen, healthy: str) -> str:
     """Paste a finding's script into bash, on the deployment begun anew and on the untouched twin; whether they differ.
 
-    Identifiers and times are masked. A race is a chance: at most four times.
+    Identifiers and times are masked; which of them are the same is not. A race is a chance: at most four times.
     """
     for _ in range(4):
         with served(name) as url:
@@ -274,7 +274,12 @@ def _pasted(script: str, url: str) -> str:
     """What a script prints on a deployment, without what differs each time."""
     text = re.sub(r"^url=.*$", f"url={url}", script, count=1, flags=re.MULTILINE)
     done = subprocess.run(["bash", "-c", text], capture_output=True, text=True, timeout=120, check=False)
-    return MASKED.sub("#", done.stdout.replace(url, ""))
+    known: dict[str, str] = {}
+
+    def mask(found: re.Match[str]) -> str:
+        return known.setdefault(found["own"], f"#{len(known)}") if found["own"] else "#"
+
+    return MASKED.sub(mask, done.stdout.replace(url, ""))
 
 
 @contextlib.contextmanager

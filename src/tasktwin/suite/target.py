@@ -109,7 +109,8 @@ class Target:
 
     ``may_send`` says whether a request may be sent; others raise ``MisuseError``: whoever plans one asks first.
     ``observers`` are told of each exchange, ``waits`` of each wait that the target asks for: seconds, and why. ``beats``
-    are the seconds between the signs of life of an operation's stream, where they are known.
+    are the seconds between the signs of life of an operation's stream, where they are known. ``passed`` counts the seconds
+    that were let pass.
     """
 
     def __init__(
@@ -143,6 +144,7 @@ class Target:
         self._lock = threading.Lock()
         self._clock = Clock()
         self._shift = 0
+        self.passed = 0.0
         self.client = self._open()
 
     def _open(self) -> "httpx2.Client":
@@ -180,11 +182,13 @@ class Target:
         What really takes longer than the budget has left, or than ``LONGEST_WAIT``, is not waited for.
         """
         if self.clock is not None:
-            return not self.clock.pass_time(seconds)
-        if seconds > min(LONGEST_WAIT, self.budget.left):
-            return False
-        self.stopped.wait(seconds)
-        return True
+            has_passed = not self.clock.pass_time(seconds)
+        else:
+            has_passed = seconds <= min(LONGEST_WAIT, self.budget.left)
+            if has_passed:
+                self.stopped.wait(seconds)
+        self.passed += max(0.0, seconds) * has_passed
+        return has_passed
 
     def send(self, request: Request, patience: float | None = None, *, obeys: bool = True) -> Reply:
         """Send a request and wait for its whole answer. Who ``obeys`` sends it again when it was told to wait.

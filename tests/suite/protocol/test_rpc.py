@@ -116,7 +116,9 @@ def test_a_method_that_moves_nothing_contradicts_what_rest_then_shows() -> None:
 
     with deployed("uumit", pretends) as url:
         run = looked_at(rpc, "uumit", url)
-    assert "getTransaction" in {each.operation for each in run.findings if each.severity == "failure"}
+    found = {each.operation: each.script for each in run.findings if each.severity == "failure"}
+    assert "getTransaction" in found
+    assert "tasks/cancel" in found["getTransaction"]
 
 
 def test_a_script_shows_only_the_request_that_is_answered_wrongly() -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.suite.market import create, job
 
 from tasktwin.suite.budget import Budget
-from tasktwin.suite.story.script import script
+from tasktwin.suite.story.script import MOST_COMPARED, script
 from tasktwin.suite.story.step import Ref, Step
 from tasktwin.suite.target import Callers, Target
 from tasktwin.suite.traffic import Request
@@ -36,6 +36,7 @@ def steps(*given_: Step) -> Sequence[tuple[Step, Request, Mapping[Ref, object]]]
     requests = {
         "createJob": Request("POST", "/jobs", "ann", {"content-type": "application/json"}, b'{"title":"Dig"}'),
         "getJob": Request("GET", "/jobs/job-7", "ann"),
+        "startJob": Request("POST", "/jobs/job-7/start", "ann"),
     }
     return [
         (each, requests[each.operation], dict.fromkeys([Ref(one, "/id") for one in each.refs()], "job-7"))
@@ -52,9 +53,22 @@ def test_a_story_passes_on_what_it_learns_and_shows_its_last_status() -> None:
 
 
 def test_a_story_that_needs_nothing_of_an_answer_throws_it_away() -> None:
-    text = written(*steps(create(), create(2)))
+    text = written(*steps(Step(1, "getJob", "ann"), create(2)))
     assert text.count(">/dev/null") == 1
     assert "answer=" not in text
+
+
+def test_earlier_answers_to_the_same_are_shown_too_because_one_compares_them() -> None:
+    text = written(*steps(*[create(n) for n in range(1, 4)], *[job(n, "getJob") for n in range(4, 12)]))
+    shown = [line for line in text.splitlines() if "HTTP %{http_code}" in line]
+    assert len(shown) == MOST_COMPARED + 1
+    assert all("/jobs/" in line for line in shown)
+    assert 'echo "$answer"' in written(*steps(create(), create(2), job(3, "startJob", made=1), create(4)))
+
+
+def test_the_time_that_passes_while_a_stream_is_open_passes_before_it_is_shown() -> None:
+    text = script(TARGET, steps(create(), job(2, "getJob", listens=2.0)), "", 30.5)
+    assert text.index("sleep 30.5") < text.index("cat ")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A stage: a story on a deployment and on the oracle side by side, and what differs."""
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -138,6 +139,16 @@ def test_a_finding_tells_the_story_up_to_its_step_and_a_script() -> None:
     assert '"$url"/jobs/"$id_1"/start' in finding.script
     assert (finding.expected, finding.actual) == ("running", "open")
     assert "# expected: running\n# actual:   open\n" in finding.script
+
+
+def test_a_script_lets_pass_what_passed_even_to_get_past_a_timer() -> None:
+    with staged(changing("", title="Bury")) as stage:
+        stage.take(create())
+        taken = stage.take(job(2, "getJob", wait=3 * 86_400 - 0.5))
+        finding = stage.finding(taken, taken.found[0])
+    passed = re.search(r'"advance":([\d.]+)', finding.script)
+    assert passed is not None
+    assert float(passed[1]) > 3 * 86_400
 
 
 def test_only_what_a_step_refers_to_is_needed_for_it() -> None:

@@ -82,12 +82,15 @@ def _twice(theatre: Theatre, play: Play) -> None:
     with theatre.stage() as stage:
         for taken, mismatch in play(stage):
             if mismatch.cause in first:
-                theatre.run.report(finding(theatre.run, _story(stage, taken), mismatch, stage.theirs))
+                theatre.run.report(finding(stage, _story(stage, taken), mismatch))
 
 
 def _story(stage: Stage, taken: Taken) -> list[Taken]:
-    """The steps that lead to this one: what wrote before it, and what it needs."""
+    """The steps that lead to this one: what wrote before it, and what it needs; to a look also the calls before it."""
+    bindings = stage.run.provider.rules.bindings
     needed = {id(step) for step in stage.needed(taken)}
+    if bindings[taken.step.operation].verb != "rpc":
+        needed |= {id(each.step) for each in stage.taken if bindings[each.step.operation].verb == "rpc"}
     before = stage.taken[: stage.taken.index(taken) + 1]
     return [each for each in before if id(each.step) in needed or (each.step.key < FIRST and not each.step.base)]
 

@@ -65,7 +65,7 @@ def _twice(theatre: Theatre, case: Case, play: Play) -> None:
     with theatre.stage() as stage:
         again = {mismatch.cause: (each, mismatch) for each, mismatch in reversed(play(case, stage))}
         for cause in sorted(first & again.keys()):
-            found = finding(run, _story(stage, *again[cause]), again[cause][1], stage.theirs)
+            found = finding(stage, _story(stage, *again[cause]), again[cause][1])
             run.report(replace(found, operation=case.plan.open.operation))
 
 

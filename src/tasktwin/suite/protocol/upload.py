@@ -106,7 +106,7 @@ def _uploaded(form: Form, upload: str, stage: Stage) -> Taken | None:
     expected, reply = oracle.answer(mine), target.send(sent)
     step = Step(UPLOADED, upload, body=form.refs, raw=sent.body, media=sent.headers["content-type"], about="the file")
     stage.ours.answers[step.key], stage.theirs.answers[step.key] = expected.shape, reply.json()
-    stage.taken.append(Taken(step, sent, expected, reply, ()))
+    stage.taken.append(stage.took(step, sent, expected, reply))
     stage.run.answered[upload, reply.status] += 1
     return stage.taken[-1]
 

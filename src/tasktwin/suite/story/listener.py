@@ -1,7 +1,7 @@
 """A reader of a stream on both sides at once: what the deployment tells beside what the oracle tells."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tasktwin.behaviour.stream import ENDED, Subscription
@@ -84,10 +84,10 @@ class Listener:
     def close(self) -> Taken:
         """Leave it, and keep it as a step of the story where it was opened."""
         reply = self.reading.close()
-        taken = Taken(self.step, self.request, self.answer, reply, ())
+        taken = self.stage.took(self.step, self.request, self.answer, reply)
         for n, each in enumerate(self.stage.taken):
             if each.step is self.step:
-                self.stage.taken[n] = taken
+                taken = self.stage.taken[n] = replace(taken, passed=each.passed)
         self.stage.run.answered[self.step.operation, reply.status] += 1
         return taken
 
@@ -113,7 +113,7 @@ def listen(stage: Stage, step: Step) -> Listener | None:
     reading = Reading(target, other)
     answer, reader = oracle.listen(mine)
     listener = Listener(stage, step, other, answer, reader, reading)
-    stage.taken.append(Taken(step, other, answer, Reply(0), ()))
+    stage.taken.append(stage.took(step, other, answer, Reply(0)))
     if listener.expected() or reader is None:
         reading.begin(min(target.patience, 10 * listener.lag), listener.lag)
     return listener

@@ -14,10 +14,17 @@ SHORTEST = 3
 """A text of fewer characters is no identifier: it stands in innocent places too. A number is one, however short."""
 
 
-def script(target: Target, played: Sequence[tuple[Step, Request, Mapping[Ref, Json]]], told: str) -> str:
+MOST_COMPARED = 4
+"""So many earlier answers to the last request's operation are shown."""
+
+
+def script(
+    target: Target, played: Sequence[tuple[Step, Request, Mapping[Ref, Json]]], told: str, after: float = 0.0
+) -> str:
     """Curl lines for these steps. Each has its request as it was sent and what its references stood for.
 
-    The last line shows the status behind the body. ``told`` says what to expect, as comments at the end.
+    The last line shows the status behind the body, and so do those before it that ask for the same, so that one can
+    compare. ``told`` says what to expect, as comments at the end. ``after``: the seconds that pass while streams are open.
     """
     names = _variables([step for step, _, _ in played])
     lines = [f"url={quote(target.url)}"]
@@ -28,7 +35,8 @@ def script(target: Target, played: Sequence[tuple[Step, Request, Mapping[Ref, Js
         if step.wait:
             lines += [f"# {step.wait:g} seconds pass", _passing(target, step.wait)]
         lines.append(f"# {n + 1}. {step.as_ or 'nobody'}: {step.operation}" + (f", {step.about}" if step.about else ""))
-        shows = step.volley or (last and not step.left)
+        earlier = not last and _is_compared(played, n)
+        shows = step.volley or earlier or (last and not step.left)
         options = _listening(step) if step.listens else WITH_STATUS if shows else PLAIN
         call = curl(request, target.callers, _known(values, names), options, _world(target))
         wanted = [ref for ref in names if ref.step == step.key]
@@ -40,16 +48,25 @@ def script(target: Target, played: Sequence[tuple[Step, Request, Mapping[Ref, Js
             lines += ["wait"] if last or played[n + 1][0].volley != step.volley else []
         elif step.left:
             lines.append(f"{call} --max-time 0.05 >/dev/null 2>&1  # nobody waits for the answer")
-        elif last:
+        elif last or (earlier and not wanted):
             lines.append(call)
         elif wanted:
             lines.append(f"answer=$({call})")
+            lines += ['echo "$answer"'] if earlier else []
             lines += [taken(names[ref], _place(ref.pointer)) for ref in wanted]
         else:
             lines.append(f"{call} >/dev/null")
+    if after and any(step.listens for step, _, _ in played):
+        lines += [f"# {after:g} seconds pass", _passing(target, after)]
     lines += _heard([n + 1 for n, (step, _, _) in enumerate(played) if step.listens], played)
     lines += [f"# {line}" for line in told.splitlines()]
     return "\n".join(lines) + "\n"
+
+
+def _is_compared(played: Sequence[tuple[Step, Request, Mapping[Ref, Json]]], n: int) -> bool:
+    """Whether a step asks for the same as the last one, and is one of the few latest that do."""
+    same = [m for m, (step, _, _) in enumerate(played[:-1]) if step.operation == played[-1][0].operation]
+    return n in same[-MOST_COMPARED:] and not played[n][0].listens
 
 
 def _listening(step: Step) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tasktwin.suite import conformance
 from tasktwin.suite.clock import TargetTime
@@ -29,7 +29,10 @@ NEAR = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """One step as it went. ``broken``: an earlier answer lacked what it needs, so that it was not sent."""
+    """One step as it went. ``broken``: an earlier answer lacked what it needs, so that it was not sent.
+
+    ``passed``: the seconds that were let pass in its story before it was sent.
+    """
 
     step: Step
     request: Request
@@ -37,6 +40,7 @@ class Taken:
     reply: Reply
     found: tuple[Mismatch, ...]
     broken: str = ""
+    passed: float = 0.0
 
     @property
     def in_step(self) -> bool:
@@ -148,6 +152,24 @@ class Stage:
         self.memory = Memory(theatre.names, theatre.run.provider.rules.precision != "seconds")
         self._times: list[int] = []
         self._began = theatre.oracle.now
+        self._passed = theatre.run.target.passed
+
+    @property
+    def passed(self) -> float:
+        """The seconds that were let pass since the story began."""
+        return self.run.target.passed - self._passed
+
+    def took(
+        self,
+        step: Step,
+        request: Request,
+        expected: Answer,
+        reply: Reply,
+        found: Sequence[Mismatch] = (),
+        broken: str = "",
+    ) -> Taken:
+        """A step as it went just now."""
+        return Taken(step, request, expected, reply, tuple(found), broken, self.passed)
 
     def take(self, step: Step, *, obeys: bool = True) -> Taken:
         """Take a step on both sides and compare. Raises what ``Target.send`` raises.
@@ -175,7 +197,7 @@ class Stage:
             return self._broken(step, "the target asks to come less often")
         self.ours.answers[step.key], self.theirs.answers[step.key] = expected.shape, reply.json()
         found = weighed(self._judged(step, mine, expected, other, reply))
-        taken = Taken(step, other, expected, reply, tuple(found))
+        taken = self.took(step, other, expected, reply, found)
         self.taken.append(taken)
         self.run.answered[step.operation, reply.status] += 1
         if reply.good == expected.good:
@@ -186,7 +208,7 @@ class Stage:
         """A mismatch with the story that led to it."""
         steps = [each for each in self.taken if not each.broken]
         told = steps[: steps.index(taken) + 1] if taken in steps else steps
-        return finding(self.run, told, mismatch, self.theirs)
+        return finding(self, told, mismatch)
 
     def _is_same(self, ref: Ref) -> bool:
         """Whether a reference stands for the same row on both sides."""
@@ -377,19 +399,21 @@ class Stage:
         nothing = Answer(0, "", None, {}, "", "", (), step.operation, modelled=False)
         if len(self._times) == len(self.taken):
             self._times.append(self.theatre.oracle.now)
-        taken = Taken(step, Request("", ""), nothing, Reply(0), (), why)
+        taken = self.took(step, Request("", ""), nothing, Reply(0), broken=why)
         self.taken.append(taken)
         return taken
 
 
-def finding(run: Run, told: Sequence[Taken], mismatch: Mismatch, theirs: Side) -> Finding:
+def finding(stage: Stage, told: Sequence[Taken], mismatch: Mismatch) -> Finding:
     """A mismatch of the last of these steps, as it is reported."""
+    run, passed = stage.run, 0.0
     lines = tuple(Line(each.request, each.reply, each.step.about) for each in told)
     played = []
     for each in told:
-        step = each.step
+        step = replace(each.step, wait=round(each.passed - passed, 6))
+        passed = each.passed
         refs = refs_in([*step.path.values(), *step.query.values(), *step.headers.values(), step.body])
-        played.append((step, each.request, {ref: theirs.look(ref) for ref in refs}))
+        played.append((step, each.request, {ref: stage.theirs.look(ref) for ref in refs}))
     words = f"expected: {mismatch.expected}\nactual:   {mismatch.actual}"
     return Finding(
         mismatch.rule,
@@ -401,7 +425,7 @@ def finding(run: Run, told: Sequence[Taken], mismatch: Mismatch, theirs: Side) -
         mismatch.cause,
         run.target.phase,
         lines,
-        script(run.target, played, words),
+        script(run.target, played, words, round(stage.passed - passed, 6)),
         mismatch.pointer,
     )
 

@@ -70,7 +70,7 @@ def at_once(stage: Stage, steps: Sequence[Step], looks: Sequence[Step] = ()) -> 
     taken = []
     for step, request, answer, reply in zip(steps, sent, pairs, replies, strict=True):
         stage.ours.answers[step.key], stage.theirs.answers[step.key] = answer.shape, reply.json()
-        taken.append(Taken(step, request, answer, reply, ()))
+        taken.append(stage.took(step, request, answer, reply))
         stage.run.answered[step.operation, reply.status] += 1
     stage.taken += taken
     order = orders[0] if orders else None
@@ -100,7 +100,7 @@ def leave(stage: Stage, step: Step, after: float) -> Taken | None:
         line.close()
     reply = Reply(0, at=target.now(), cut=True, problem="the connection was cut before the answer was read")
     target.record(sent, reply)
-    taken = Taken(step, sent, oracle.answer(mine), reply, ())
+    taken = stage.took(step, sent, oracle.answer(mine), reply)
     stage.taken.append(taken)
     return taken
 

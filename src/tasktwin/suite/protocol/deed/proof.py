@@ -120,7 +120,7 @@ def told(stage: Stage, taken: Taken, mismatch: Mismatch, keys: Sequence[str] = (
         for n, each in enumerate(stage.taken)
         if n <= last and not each.broken and (each is taken or not _is_look_of_others(each.step, taken.step))
     ]
-    found = finding(stage.run, steps, mismatch, stage.theirs)
+    found = finding(stage, steps, mismatch)
     return with_new_keys(found, keys)
 
 
