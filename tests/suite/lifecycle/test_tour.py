@@ -172,3 +172,10 @@ def test_tours_can_be_told_from_the_beginning(provider: str) -> None:
             ref for step in (*each.prelude, *each.trials) for ref in step.references() if ref.step in sketch.answers
         }
         assert all(sketch.look(ref) not in (None, "") for ref in needed), each.name
+
+
+def test_a_row_is_made_again_after_one_was_removed() -> None:
+    removed = next(each for each in tours("market") if each.name.endswith("job.create after deleteJob"))
+    assert [operation for _, operation in said(removed.prelude)] == ["createJob", "deleteJob"]
+    assert [operation for _, operation in said(removed.trials)] == ["createJob"]
+    assert any(each.name.endswith("task after destroyTask") for each in tours("posthog"))

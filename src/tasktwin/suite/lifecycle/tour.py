@@ -52,12 +52,14 @@ class Guide:
                 yield self._others(f"{cycle}.{way}", found)
                 yield from self._crossed(f"{cycle}.{way}", found)
                 yield from self._outlived(f"{cycle}.{way}", found)
+                yield from self._made_again(f"{cycle}.{way}", found)
         for (collection, state), found in self.atlas.places.items():
             if id(found) not in done and not state and self._concerns(found):
                 done.add(id(found))
                 yield self._along(f"make {collection}", found)
                 yield self._others(f"make {collection}", found)
                 yield from self._crossed(f"make {collection}", found)
+                yield from self._made_again(collection, found)
         if self.principals:
             yield self._outside()
         for (collection, state), found in self.atlas.places.items():
@@ -207,6 +209,23 @@ class Guide:
             trials = [replace(step, about="with a row of another story", wait=0.0) for step in trials]
             prelude = (*found.before.steps, *second)
             yield Tour(f"crossed {name}", prelude, tuple(_numbered(trials, 30_000)))
+
+    def _made_again(self, name: str, found: Found) -> Iterator[Tour]:
+        """A row made after one of its kind was removed: it takes over nothing of that."""
+        handle, made = found.handle, self.desk.inputs[found.step.operation]
+        if handle is None or made.binding.verb != "create" or found.step.wait:
+            return
+        for each in self.desk.inputs.values():
+            if not each.writes or set(each.needed.values()) != {handle.collection}:
+                continue
+            rows: dict[Place, Json] = dict.fromkeys(each.needed, handle.ref)
+            step = step_of(found.sketch, each, found.step.as_, rows, next(iter(each.variants), None))
+            self.desk.open(found.sketch)
+            if self.desk.answer(found.sketch, step).good and not self._is_there(found.sketch, handle):
+                again = replace(found.step, about=f"after {each.operation.id}")
+                yield Tour(
+                    f"{name} after {each.operation.id}", (*found.sketch.steps, step), tuple(_numbered([again], 30_000))
+                )
 
     def _outlived(self, name: str, found: Found) -> Iterator[Tour]:
         """The step after something else has taken the row out of its state: what is over stays over."""
