@@ -113,7 +113,7 @@ def test_a_fault_that_needs_another_callers_step_keeps_it_in_its_story() -> None
     ]
 
 
-@pytest.mark.parametrize(("more", "severity"), [(1, "note"), (8, "failure")], ids=["not seen again", "seen again"])
+@pytest.mark.parametrize(("more", "severity"), [(1, "note"), (6, "failure")], ids=["not seen again", "seen again"])
 def test_what_was_seen_when_the_time_ran_out_is_told_for_what_it_is(more: int, severity: str) -> None:
     with theatre(after_ben()) as house:
         house.run.target.budget.requests = len(STORY) + more

@@ -7,7 +7,7 @@ from tasktwin.state import elapsed
 from tasktwin.suite.budget import SpentError
 from tasktwin.suite.finding import Finding
 from tasktwin.suite.story.judge import Mismatch
-from tasktwin.suite.story.stage import Stage, Taken, Theatre
+from tasktwin.suite.story.stage import SAFE, Stage, Taken, Theatre
 from tasktwin.suite.story.step import Step
 from tasktwin.suite.target import UnreachableError
 
@@ -69,27 +69,41 @@ def _once(first: Finding, why: str) -> Finding:
 def _shorter_and_shorter(
     theatre: Theatre, whole: list[Step], needed: list[Step], mismatch: Mismatch
 ) -> Iterator[Finding]:
-    """The finding, as often as a story shows it again, each one shorter than the one before."""
+    """The finding, as often as a story shows it again, each one shorter than the one before.
+
+    From what a step needs, or with all that writes, or with all that is done by the same callers, or all; then without
+    halves of it, quarters, and at last single steps.
+    """
     until = elapsed() + LONGEST
-    for steps in (needed, _with_looks(whole, needed), whole):
+    steps: list[Step] = []
+    for steps in (needed, _with_writes(theatre, whole, needed), _with_looks(whole, needed), whole):
         seen = _again(theatre, steps, mismatch)
         if seen:
             yield seen
             break
     else:
         return
+    size = len(steps) // 2 if mismatch.basis.severity == "failure" else 0
     plays = 0
-    for step in list(steps[:-1]):
-        if plays >= MOST_PLAYS or elapsed() > until or mismatch.basis.severity == "note":
-            break
-        shorter = without(steps, step)
-        if not shorter or len(shorter) == len(steps) or shorter[-1] is not steps[-1]:
-            continue
-        plays += 1
-        found = _again(theatre, shorter, mismatch)
-        if found:
-            yield found
-            steps = shorter
+    while size:
+        for gone in [steps[n : n + size] for n in range(0, len(steps) - 1, size)]:
+            shorter = without(steps, *gone)
+            if len(shorter) == len(steps) or not shorter or shorter[-1] is not steps[-1]:
+                continue
+            if plays >= MOST_PLAYS or elapsed() > until:
+                return
+            plays += 1
+            seen = _again(theatre, shorter, mismatch)
+            if seen:
+                yield seen
+                steps = shorter
+        size //= 2
+
+
+def _with_writes(theatre: Theatre, whole: Sequence[Step], needed: Sequence[Step]) -> list[Step]:
+    """What a step needs, and all that may change something."""
+    operations = theatre.run.provider.rules.contract.operations
+    return [each for each in whole if each in needed or operations[each.operation].method not in SAFE]
 
 
 def _with_looks(whole: Sequence[Step], needed: Sequence[Step]) -> list[Step]:
@@ -98,9 +112,9 @@ def _with_looks(whole: Sequence[Step], needed: Sequence[Step]) -> list[Step]:
     return [each for each in whole if each in needed or each.as_ in cast]
 
 
-def without(steps: Sequence[Step], gone: Step) -> list[Step]:
-    """A story without a step, and without those that need it."""
-    lost = {gone.key}
+def without(steps: Sequence[Step], *gone: Step) -> list[Step]:
+    """A story without some steps, and without those that need them."""
+    lost = {each.key for each in gone}
     kept = []
     for step in steps:
         if step.key in lost or step.refs() & lost:
