@@ -47,6 +47,12 @@ class Application:
         for app in self.apps:
             app.hub.close()
 
+    def is_quick(self, scope: Scope) -> bool:
+        """Whether a request is for an API, which never makes one wait for long; not for the control plane or a page."""
+        path = raw_path(scope)
+        app = self.by_prefix.get("") or self.by_prefix.get("/" + path.removeprefix("/").partition("/")[0])
+        return app is not None and not path.removeprefix(app.prefix).startswith(CONTROL)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or play the lifespan."""
         if scope["type"] == "http":

@@ -1,17 +1,37 @@
-"""HTTP as uvicorn speaks it, with three things more: answers may be cut, streams see who leaves, and no head is endless."""
+"""HTTP as uvicorn speaks it, with some things more.
+
+Answers may be cut, streams see who leaves, no head is endless; and what can be answered at once is: without a task of its
+own, and in one piece.
+"""
 
 import asyncio
-from typing import Any, cast
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from functools import partial
+from types import coroutine
+from typing import Any, TypeAlias, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_RE,
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from tasktwin.server.stream import CUT
+
+WHOLE = "tasktwin.whole"
+
+Whole: TypeAlias = Callable[[int, Sequence[tuple[bytes, bytes]], bytes], bool]
+"""What it offers: see ``Cycle.whole``."""
 
 MOST_QUEUED = 8
 """So many requests may wait on one connection behind a stream."""
 
 MOST_HEAD = 262_144
 """Bytes that may come without a head being complete or a body going on; until then they are only collected."""
+
+MOST_NAMES = 1_000
+"""So many names of headers are known to be good."""
 
 _TOO_LARGE = (
     b'{"type":"urn:tasktwin:misuse","title":"misuse","status":431,"detail":"the head of the request does not end"}'
@@ -20,10 +40,52 @@ _REFUSED = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/problem+json\r\nconnection: close\r\n"
     b"content-length: %d\r\n\r\n%b" % (len(_TOO_LARGE), _TOO_LARGE)
 )
+_UNSENDABLE = bytes([*range(9), *range(10, 32), 127])
+"""Bytes that no header's value may hold (RFC 9110 §5.5)."""
+
+_good_names: set[bytes] = set()
+
+
+class Cycle(RequestResponseCycle):
+    """One request and its answer."""
+
+    def whole(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
+        """Send an answer in one piece, where its ``headers`` tell the length of ``body``.
+
+        False where that cannot be, as when the client takes in nothing: then it is to be sent in the usual way.
+        """
+        if self.response_started or self.disconnected or self.flow.write_paused or self.access_log:
+            return False
+        lines = [*self.default_headers, *headers]
+        parts = [STATUS_LINE[status]] if self.keep_alive else [STATUS_LINE[status], b"connection: close\r\n"]
+        for name, value in lines:
+            if name not in _good_names and not _is_good(name):
+                return False
+            parts += (name, b": ", value, b"\r\n")
+        head = b"".join(parts)
+        if len(head) - len(head.translate(None, _UNSENDABLE)) != 2 * (len(lines) + 2 - self.keep_alive):
+            return False
+        self.response_started = self.response_complete = True
+        self.transport.write(b"%b\r\n%b" % (head, body))
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+        return True
+
+
+def _is_good(name: bytes) -> bool:
+    """Whether a name may stand in a head, and says nothing of the connection. Those that may are remembered."""
+    if HEADER_RE.search(name) or name.lower() in {b"transfer-encoding", b"connection"}:
+        return False
+    if len(_good_names) < MOST_NAMES:
+        _good_names.add(name)
+    return True
 
 
 class Protocol(HttpToolsProtocol):
-    """Offers ``tasktwin.cut`` in the scope's ``extensions``: ``cut(flush)`` ends the connection in the middle.
+    """Offers in the scope's ``extensions`` ``tasktwin.cut``: ``cut(flush)`` ends the connection in the middle; and
+    ``tasktwin.whole``, which is ``Cycle.whole``.
 
     A request behind one that is still answered makes uvicorn stop reading, and so miss that the client leaves. Behind
     a stream, which may never end, it reads on.
@@ -31,11 +93,20 @@ class Protocol(HttpToolsProtocol):
 
     _running: RequestResponseCycle | None = None
     _collected = 0
+    _reading = False
+    _ready: tuple[RequestResponseCycle, Any] | None = None
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless what comes is no request and never will be."""
+        """Read on, unless what comes is no request and never will be; then begin to answer what was read."""
         self._collected += len(data)
-        super().data_received(data)
+        self._reading = True
+        try:
+            super().data_received(data)
+            while self._ready:
+                (cycle, app), self._ready = self._ready, None
+                self._begin(cycle, app)
+        finally:
+            self._reading = False
         if self._collected > MOST_HEAD:
             if self.cycle is None or self.cycle.response_complete:
                 self.transport.write(_REFUSED)
@@ -50,7 +121,12 @@ class Protocol(HttpToolsProtocol):
         """Put it there before anybody answers."""
         self._collected = 0
         self.scope["extensions"] = cast("dict[str, dict[object, object]]", {CUT: self._cut})
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is before or self.cycle is None:
+            return  # no request, but one for another protocol
+        self.cycle.__class__ = Cycle  # uvicorn has no place to say of which class it is to make them
+        self.scope["extensions"][WHOLE] = cast("Cycle", self.cycle).whole  # type: ignore[assignment]
         running = self._running
         if self.pipeline and running and running.chunked_encoding and not running.response_complete:
             if len(self.pipeline) > MOST_QUEUED:
@@ -67,7 +143,22 @@ class Protocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
-        super()._start_asgi_task(cycle, app)
+        is_quick = getattr(app, "is_quick", None)
+        if self._reading and is_quick and is_quick(cycle.scope):
+            self._ready = (cycle, app)  # when all is parsed that came with it
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _begin(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Answer without a task, as long as nothing is to be waited for."""
+        answering = cycle.run_asgi(app)
+        try:
+            awaited = answering.send(None)
+        except StopIteration:
+            return
+        task = self.loop.create_task(_go_on(answering, awaited))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
 
     def _cut(self, flush: bool) -> None:  # noqa: FBT001 - the extension's one argument
         transport: asyncio.Transport = self.transport
@@ -75,3 +166,19 @@ class Protocol(HttpToolsProtocol):
             transport.close()
         else:
             transport.abort()
+
+
+@coroutine
+def _go_on(answering: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
+    """Take a coroutine further that waits for ``awaited``."""
+    while True:
+        try:
+            sent = yield awaited
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the coroutine's
+            step = partial(answering.throw, error)
+        else:
+            step = partial(answering.send, sent)
+        try:
+            awaited = step()
+        except StopIteration:
+            return

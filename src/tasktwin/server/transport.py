@@ -12,6 +12,7 @@ from tasktwin.exchange.pipeline import Pipeline
 from tasktwin.exchange.spoil import disturbed
 from tasktwin.server.asgi import App, Receive, Scope, Send
 from tasktwin.server.cors import Cors
+from tasktwin.server.protocol import WHOLE, Whole
 from tasktwin.server.stream import BY_FAULT, Hub, Link
 from tasktwin.wire import dumps
 
@@ -82,13 +83,20 @@ class ProviderApp:
         if exchange.stream or exchange.cut is not None:
             await self._send_at_length(exchange, Link(scope, receive, send), send)
             return
-        await send({"type": "http.response.start", "status": exchange.status, "headers": _headers(exchange)})
-        await send({"type": "http.response.body", "body": b"" if exchange.method == "HEAD" else exchange.answer})
+        await self._send(exchange, send, None if origin else scope.get("extensions", {}).get(WHOLE))
+
+    async def _send(self, exchange: Exchange, send: Send, whole: Whole | None) -> None:
+        """Answer with all there is, in one piece if that can be."""
+        body, headers = b"" if exchange.method == "HEAD" else exchange.answer, _headers(exchange)
+        if whole is None or not whole(exchange.status, headers, body):
+            await send({"type": "http.response.start", "status": exchange.status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
         for listener in self.listeners:
             listener(exchange)
 
     async def _send_at_length(self, exchange: Exchange, link: Link, send: Send) -> None:
         """Answer with a stream, or with less than a whole answer."""
+        await asyncio.sleep(0)  # from here on this is a task: what follows waits with timeouts
         if exchange.stream and exchange.cut != -1:
             await self._stream(exchange, link, send)
         else:
