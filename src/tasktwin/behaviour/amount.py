@@ -1,6 +1,9 @@
 """Amounts: decimals as a row keeps them."""
 
+import re
+from collections.abc import Container
 from decimal import Decimal, InvalidOperation
+from functools import cache
 
 from tasktwin.behaviour.rules import Collection
 from tasktwin.errors import Refusal
@@ -10,14 +13,16 @@ MOST_DIGITS = 24
 """Digits of a decimal before its point; arithmetic on more would round."""
 
 
-def canonical(row: Row, collection: Collection) -> None:
+def canonical(row: Row, collection: Collection, changed: Container[str] | None = None) -> None:
     """Decimals are kept as text with a fixed number of places, however the client wrote them.
 
-    Raises ``Refusal`` for what is no number, not finite, or longer than any amount of money.
+    Of a row that was kept before only what is ``changed`` is looked at. Raises ``Refusal`` for what is no number, not finite, or longer than any amount of money.
     """
     for name, places in collection.decimals.items():
+        if changed is not None and name not in changed:
+            continue
         value = row.get(name)
-        if value is not None:
+        if value is not None and not (value.__class__ is str and _kept(places).fullmatch(value)):
             try:
                 number = Decimal(str(value))
             except InvalidOperation:
@@ -27,3 +32,10 @@ def canonical(row: Row, collection: Collection) -> None:
             if number != round(number, places):
                 raise Refusal("invalid", f"{name} must have at most {places} decimals")
             row[name] = f"{number:.{places}f}"
+
+
+@cache
+def _kept(places: int) -> re.Pattern[str]:
+    """A decimal as it is kept, which most are that are put again."""
+    digits = rf"\.\d{{{places}}}" if places else ""
+    return re.compile(rf"-?(?:0|[1-9]\d{{0,{MOST_DIGITS - 1}}}){digits}", re.ASCII)

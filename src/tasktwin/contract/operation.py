@@ -59,6 +59,12 @@ class ParameterPlan:
     cookie: tuple[tuple[str, Take], ...]
     defaults: tuple[tuple[str, str, Json], ...]
     schema: Schema
+    lines: frozenset[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Know which header lines are looked at: a request has many that nobody declared."""
+        names = [name.lower().encode() for name, _ in self.header]
+        object.__setattr__(self, "lines", frozenset([*names, b"cookie"] if self.cookie else names))
 
 
 @dataclass(slots=True, eq=False)
@@ -137,7 +143,7 @@ class Operation:
     def headers(self, headers: Headers) -> dict[str, Json]:
         """The declared header parameters that a request carries; those that cannot be read are left out."""
         plan = self.parameters
-        return _take(plan.header, read_headers(headers), "header", []) if plan and plan.header else {}
+        return _take(plan.header, read_headers(headers, plan.lines), "header", []) if plan and plan.header else {}
 
     def check_response(
         self, status: int, media: str, body: Json, headers: Mapping[str, str] | None = None
@@ -180,7 +186,7 @@ def _read_parameters(
     if plan.query:
         values["query"] = reading.query = _take(plan.query, read_pairs(query), "query", found)
     if plan.header or plan.cookie:
-        lines = read_headers(headers)
+        lines = read_headers(headers, plan.lines)
         if plan.header:
             values["header"] = reading.header = _take(plan.header, lines, "header", found)
         if plan.cookie:

@@ -1,6 +1,6 @@
 """Parameters: from what is on the wire to typed values."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 from urllib.parse import unquote_to_bytes
@@ -97,11 +97,13 @@ def read_cookies(header: str) -> dict[str, list[str]]:
     return fields
 
 
-def read_headers(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, list[str]]:
-    """Header lines to lower-case names and their values."""
+def read_headers(headers: Sequence[tuple[bytes, bytes]], names: Container[bytes] | None = None) -> dict[str, list[str]]:
+    """Header lines, by lower-case name, and their values; only those of ``names``, if given."""
     fields: dict[str, list[str]] = {}
     for name, value in headers:
-        fields.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1").strip())
+        known = name.lower()
+        if names is None or known in names:
+            fields.setdefault(known.decode("latin-1"), []).append(value.decode("latin-1").strip())
     return fields
 
 

@@ -80,12 +80,14 @@ class Router(Generic[T]):
 
     def __init__(self) -> None:
         self._root: _Node[T] = _Node()
+        self._exact: dict[tuple[str, str], Match[T]] = {}  # paths without placeholders, once they were found
 
     def add(self, template: str, item: T) -> str:
         """Put ``item`` at ``template``. The other template if one with the same shape is there already, else ``""``.
 
         Raises ``ValueError`` for a template that cannot match anything, such as one with an unbalanced brace.
         """
+        self._exact.clear()
         segments, slashed = _split(template)
         names: list[str] = []
         node = self._root
@@ -107,7 +109,9 @@ class Router(Generic[T]):
         wins, static segments before templated ones. HEAD falls back to GET. If no template has the method, the
         methods of all that match are allowed.
         """
-        found = None if "%" in path or not path.isascii() else self._straight(method, path)
+        found = self._exact.get((method, path))
+        if found is None and "%" not in path and path.isascii():
+            found = self._straight(method, path)
         return found or self._search(method, path)
 
     def _straight(self, method: str, path: str) -> Match[T] | None:
@@ -130,7 +134,10 @@ class Router(Generic[T]):
         operation = leaf.operations.get(method) if leaf is not None else None
         if leaf is None or operation is None:
             return None
-        return Match(operation, dict(zip(leaf.names, values, strict=True)))
+        found = Match(operation, dict(zip(leaf.names, values, strict=True)))
+        if not values:
+            self._exact[method, path] = found
+        return found
 
     def _search(self, method: str, path: str) -> Match[T] | NoPath | NoMethod:
         segments, slashed = _split(path)

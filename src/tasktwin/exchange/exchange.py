@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from tasktwin.behaviour.deed import StreamFault
 from tasktwin.behaviour.fault import Fault
@@ -75,6 +74,7 @@ class Exchange:
     violations: tuple[Violation, ...] = field(default=(), init=False)
     credentials: dict[str, str | None] = field(default_factory=dict, init=False)
     extra: list[tuple[str, str]] = field(default_factory=list, init=False)
+    wished: dict[str, str] | None = field(default=None, init=False)
 
     @property
     def read(self) -> Reading:
@@ -113,10 +113,12 @@ class Exchange:
         call.topic, call.bounded = self.topic, self.bounded
         return call
 
-    @cached_property
+    @property
     def wishes(self) -> dict[str, str]:
-        """What the client prefers (RFC 7240)."""
-        return preferences(self.headers)
+        """What the client prefers (RFC 7240); read once, when first asked for."""
+        if self.wished is None:
+            self.wished = preferences(self.headers)
+        return self.wished
 
     @property
     def bounded(self) -> bool:
