@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 import pytest
+from tests.state.redis_server import redis_store
 
 from tasktwin.errors import MisuseError
 from tasktwin.state import Event, MemoryStore, Query, Row, Snapshot, Store, Timer
 from tasktwin.wire import Json
 
-KINDS: list[Callable[[], Store]] = [MemoryStore]
+KINDS: list[Callable[[], Store]] = [MemoryStore, redis_store]
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, precondition, rule
+from tests.state.redis_server import redis_store
 
 from tasktwin.errors import MisuseError
 from tasktwin.state import Event, MemoryStore, Query, Row, Snapshot, Store, Timer
@@ -273,7 +274,15 @@ class StoreMachine(RuleBasedStateMachine):
             assert store.topics() == {name: (kept.get(name, last + 1), last) for name, last in state.newest.items()}
 
 
-StoreMachine.TestCase.settings = settings(
-    derandomize=True, deadline=None, database=None, max_examples=200, stateful_step_count=50
-)
+class RedisStoreMachine(StoreMachine):
+    """The same, asked of stores upon Redis."""
+
+    make_store = lambda: redis_store(EVENT_LIMIT, TOPIC_LIMIT, INDEX_LIMIT)  # noqa: E731 - as above
+
+
+for machine, examples in ((StoreMachine, 200), (RedisStoreMachine, 50)):
+    machine.TestCase.settings = settings(
+        derandomize=True, deadline=None, database=None, max_examples=examples, stateful_step_count=50
+    )
 test_store_machine = StoreMachine.TestCase
+test_redis_store_machine = RedisStoreMachine.TestCase

@@ -1,0 +1,215 @@
+"""Several stores upon one log in a real Redis: they hold the same, whoever wrote it, and whatever dies in between."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.state import redis_server
+
+from tasktwin.errors import MisuseError
+from tasktwin.state import Query, Timer
+from tasktwin.state.commit_log import CommitLog, UnavailableError
+from tasktwin.state.redis_store import COMPACT_AFTER, ConflictError, RedisStore
+
+Write = Callable[[RedisStore], Any]
+
+KEYS = st.sampled_from("abc")
+WRITES: st.SearchStrategy[Write] = st.one_of(
+    st.builds(lambda key, n: lambda store: store.put("task", key, {"id": key, "n": n}), KEYS, st.integers(-5, 5)),
+    st.builds(lambda key: lambda store: store.delete("task", key), KEYS),
+    st.builds(lambda name: lambda store: store.number(name), KEYS),
+    st.builds(lambda topic, kind: lambda store: store.append(topic, 5, kind, {"k": [1, None]}), KEYS, KEYS),
+    st.builds(lambda key, due: lambda store: store.arm(Timer(due, "life", key, "end")), KEYS, st.integers(0, 9)),
+    st.builds(lambda key: lambda store: store.disarm("life", key), KEYS),
+    st.builds(lambda now: lambda store: store.pop_due(now), st.integers(0, 9)),
+    st.builds(lambda: lambda store: store.restore(store.snapshot())),
+)
+
+
+def several(count: int = 2, name: str = "") -> list[RedisStore]:
+    """Stores of one log."""
+    name = name or redis_server.log().name
+    return [RedisStore(redis_server.log(name), event_limit=3, topic_limit=2) for _ in range(count)]
+
+
+def held(store: RedisStore) -> Any:
+    """All that can be asked of a store."""
+    return (
+        store.find(Query("task")),
+        store.find(Query("task", order="n", descending=True)),
+        store.topics(),
+        {topic: store.events(topic) for topic in store.topics()},
+        store.timers(),
+        store.sizes(),
+    )
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), WRITES), max_size=25))
+@settings(max_examples=60, deadline=None)
+def test_stores_of_one_log_hold_the_same(writes: list[tuple[int, Write]]) -> None:
+    stores = several()
+    for which, write in writes:
+        write(stores[which])
+    for store in stores:
+        store.refresh()
+    assert held(stores[0]) == held(stores[1])
+    late = RedisStore(redis_server.log(stores[0].shared.name), event_limit=3, topic_limit=2)
+    assert held(late) == held(stores[0])
+    first, *others = [store.number("a") for store in (*stores, late)]
+    assert others == [first + 1, first + 2]
+
+
+def test_of_two_who_write_upon_the_same_one_has_to_do_it_again() -> None:
+    one, other = several()
+    one.begin()
+    one.put("task", "a", {"id": "a", "by": "one"})
+    one.number("made")
+    other.put("task", "a", {"id": "a", "by": "other"})
+    with pytest.raises(ConflictError):
+        one.commit()
+    assert one.get("task", "a") == {"id": "a", "by": "other"}
+    assert one.number("made") == 1
+
+
+def test_what_a_mark_undid_is_told_to_nobody() -> None:
+    one, other = several()
+    one.begin()
+    one.put("task", "a", {"id": "a"})
+    mark = one.mark()
+    one.put("task", "b", {"id": "b"})
+    one.rollback(mark)
+    one.put("task", "c", {"id": "c"})
+    one.commit()
+    other.refresh()
+    assert [row["id"] for row in other.find(Query("task"))] == ["a", "c"]
+
+
+def test_many_who_race_count_right() -> None:
+    stores = several(4)
+
+    def add(store: RedisStore) -> None:
+        for _ in range(50):
+            while True:
+                store.begin()
+                row = store.get("purse", "p") or {"id": "p", "n": 0}
+                store.put("purse", "p", {"id": "p", "n": row["n"] + 1})
+                with suppress(ConflictError):
+                    store.commit()
+                    break
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, stores))
+    for store in stores:
+        store.refresh()
+        assert store.get("purse", "p") == {"id": "p", "n": 200}
+
+
+def test_a_timer_goes_off_in_one_store_only() -> None:
+    stores = several(3)
+    for n in range(30):
+        stores[0].arm(Timer(n, "life", str(n), "end"))
+
+    def pop_all(store: RedisStore) -> list[Timer]:
+        found: list[Timer] = []
+        while True:
+            store.refresh()
+            timer = store.pop_due(100)
+            if timer is None:
+                return found
+            found.append(timer)
+
+    with ThreadPoolExecutor(3) as pool:
+        popped = [timer.row for each in pool.map(pop_all, stores) for timer in each]
+    assert sorted(popped, key=int) == [str(n) for n in range(30)]
+
+
+def test_the_log_is_kept_short_and_who_comes_late_holds_all_the_same() -> None:
+    one, other = several()
+    for n in range(COMPACT_AFTER + 50):
+        one.put("task", str(n % 7), {"id": str(n % 7), "n": n})
+    assert len(one.shared.since(0)) < 100
+    other.refresh()
+    (late,) = several(1, one.shared.name)
+    assert held(one) == held(other) == held(late)
+
+
+def test_a_snapshot_that_one_restores_holds_for_all() -> None:
+    one, other = several()
+    one.put("task", "a", {"id": "a"})
+    saved = one.snapshot()
+    one.put("task", "b", {"id": "b"})
+    other.refresh()
+    one.restore(saved)
+    other.refresh()
+    assert other.find(Query("task")) == [{"id": "a"}]
+
+
+def test_nobody_refreshes_in_the_middle_of_a_transaction() -> None:
+    (store,) = several(1)
+    store.begin()
+    with pytest.raises(MisuseError):
+        store.refresh()
+
+
+@pytest.fixture
+def place() -> Iterator[tuple[int, str]]:
+    """A port and a folder for a server that dies."""
+    folder = tempfile.mkdtemp()
+    yield redis_server.free_port(), folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
+
+
+def test_nothing_that_was_committed_is_lost_when_redis_is_killed(place: tuple[int, str]) -> None:
+    port, folder = place
+    process = redis_server.start(port, folder, *DURABLE)
+    store = RedisStore(redis_server.log("kept", f"redis://127.0.0.1:{port}"))
+    for n in range(20):
+        store.put("task", str(n), {"id": str(n)})
+    process.kill()
+    process.wait()
+    with pytest.raises(UnavailableError):
+        store.put("task", "lost", {"id": "lost"})
+    assert store.get("task", "lost") is None
+    process = redis_server.start(port, folder, *DURABLE)
+    try:
+        store.put("task", "20", {"id": "20"})
+        late = RedisStore(redis_server.log("kept", f"redis://127.0.0.1:{port}"))
+        assert [row["id"] for row in late.find(Query("task"))] == [str(n) for n in range(21)]
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_redis_that_forgot_everything_is_told_again(place: tuple[int, str]) -> None:
+    port, folder = place
+    process = redis_server.start(port, folder)
+    store = RedisStore(redis_server.log("told", f"redis://127.0.0.1:{port}"))
+    store.put("task", "a", {"id": "a"})
+    process.kill()
+    process.wait()
+    process = redis_server.start(port, folder)
+    try:
+        store.put("task", "b", {"id": "b"})
+        late = RedisStore(redis_server.log("told", f"redis://127.0.0.1:{port}"))
+        assert held(late) == held(store)
+        assert late.sizes() == {"task": 2}
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_commit_of_a_later_version_of_the_twin_is_refused() -> None:
+    one, other = several()
+    shared: CommitLog = one.shared
+    assert shared.append(shared.version() or 0, b"\x91\x91\xa7unknown")
+    with pytest.raises(MisuseError, match="unknown"):
+        other.refresh()
