@@ -44,13 +44,13 @@ from tests.benchmarks.serve import (
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "fixtures" / "uumit" / "openapi.yaml"
-PACKAGES = ("@stoplight/prism-cli@5", "@mockoon/cli@9", "@scalar/mock-server@0.3", "@hono/node-server@1", "yaml@2")
+PACKAGES = ("@stoplight/prism-cli@5", "@mockoon/cli@9", "@scalar/mock-server@0.3", "@hono/node-server@1")
 SCALAR = """
 import { readFileSync } from "node:fs"
-import { parse } from "yaml"
 import { serve } from "@hono/node-server"
 import { createMockServer } from "@scalar/mock-server"
-const app = await createMockServer({ document: parse(readFileSync(process.argv[2], "utf8")) })
+const text = readFileSync(process.argv[2], "utf8")
+const app = await createMockServer({ document: text, specification: text })
 serve({ fetch: app.fetch, hostname: "127.0.0.1", port: Number(process.argv[3]) })
 """
 PATIENCE = 60.0

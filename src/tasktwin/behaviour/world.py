@@ -50,13 +50,18 @@ class Fired:
     transition: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Shown:
-    """An answer that was given, and what it rests on: the same while the rows it ``sees`` are the same (``stamps``)."""
+    """An answer that was given, and what it rests on: the same while the rows it ``sees`` are the same (``stamps``).
+
+    ``written`` is how it was sent last, at the ``moment`` that its envelope may tell.
+    """
 
     sees: tuple[str, ...]
     stamps: tuple[int, ...]
     answer: Any
+    moment: int | None = None
+    written: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -484,7 +489,8 @@ class _Transaction:
             world.store.rollback()
         else:
             world.store.commit()
-            world.taken.update(world.passed)
+            if world.passed:
+                world.taken.update(world.passed)
         world.passed.clear()
 
 

@@ -33,6 +33,11 @@ from tasktwin.wire import Json, dumps
 Found = Match[Operation] | NoPath | NoMethod
 Responses = Literal["strict", "log"]
 
+ALWAYS = 1 << 80
+"""More microseconds than there are."""
+
+SECOND = 1_000_000
+
 MOST_SHOWN = 128
 """So many answers each world remembers, so that whoever polls is answered fast."""
 
@@ -56,6 +61,8 @@ class Pipeline:
         self.recorder = Recorder(rules)
         self.proofs = _proofs(rules)
         self.words = self.proofs | {b"prefer"}
+        # The microseconds for which an envelope stays as it is; without one an answer tells no time at all.
+        self.unit = ALWAYS if rules.wrap is None else SECOND if rules.precision == "seconds" else 1
         self.fleeting = frozenset(channel.name for channel in rules.channels if not channel.steady)
 
     def answer(self, exchange: Exchange) -> float:
@@ -338,7 +345,7 @@ class Pipeline:
         """Answer a read that was asked before, by the same caller in the same words, while the rows are the same.
 
         It was matched, signed in, held against the contract and checked then; nothing that decided it has changed.
-        Only the envelope is made anew, because it tells the time.
+        Only the envelope is made anew when the time that it may tell is another.
         """
         if exchange.method != "GET" or exchange.body or exchange.too_large or exchange.world.faults:
             return False
@@ -349,7 +356,13 @@ class Pipeline:
         exchange.operation, exchange.status, exchange.reason = exchange.match.operation, 200, exchange.outcome.reason
         if self.rules.limits:
             self._count(exchange)
-        self._wrap(exchange)
+        moment = exchange.world.instant // self.unit
+        if known.moment != moment:
+            self._wrap(exchange)
+            known.moment, known.written = moment, (exchange.shape, exchange.answer, exchange.media)
+        else:
+            exchange.shape, exchange.answer, exchange.media = known.written
+            exchange.extra.extend(exchange.outcome.headers)
         return True
 
     def _keep(self, exchange: Exchange) -> None:

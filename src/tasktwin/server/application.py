@@ -49,9 +49,13 @@ class Application:
 
     def is_quick(self, scope: Scope) -> bool:
         """Whether a request is for an API, which never makes one wait for long; not for the control plane or a page."""
-        path = raw_path(scope)
-        app = self.by_prefix.get("") or self.by_prefix.get("/" + path.removeprefix("/").partition("/")[0])
-        return app is not None and not path.removeprefix(app.prefix).startswith(CONTROL)
+        path: str = scope[
+            "path"
+        ]  # decoded, as to be quick; what is only spelt like the control plane is not slow for that
+        if "" in self.by_prefix:
+            return not path.startswith(CONTROL)
+        prefix = "/" + path.removeprefix("/").partition("/")[0]
+        return prefix in self.by_prefix and not path.removeprefix(prefix).startswith(CONTROL)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or play the lifespan."""
