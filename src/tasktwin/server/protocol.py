@@ -5,10 +5,10 @@ own, and in one piece.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Coroutine, Generator, Sequence
 from functools import partial
 from types import coroutine
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import (
     HEADER_RE,
@@ -18,11 +18,6 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from tasktwin.server.stream import CUT
-
-WHOLE = "tasktwin.whole"
-
-Whole: TypeAlias = Callable[[int, Sequence[tuple[bytes, bytes]], bytes], bool]
-"""What it offers: see ``Cycle.whole``."""
 
 MOST_QUEUED = 8
 """So many requests may wait on one connection behind a stream."""
@@ -84,8 +79,7 @@ def _is_good(name: bytes) -> bool:
 
 
 class Protocol(HttpToolsProtocol):
-    """Offers in the scope's ``extensions`` ``tasktwin.cut``: ``cut(flush)`` ends the connection in the middle; and
-    ``tasktwin.whole``, which is ``Cycle.whole``.
+    """Offers ``tasktwin.cut`` in the scope's ``extensions``: ``cut(flush)`` ends the connection in the middle.
 
     A request behind one that is still answered makes uvicorn stop reading, and so miss that the client leaves. Behind
     a stream, which may never end, it reads on.
@@ -126,7 +120,6 @@ class Protocol(HttpToolsProtocol):
         if self.cycle is before or self.cycle is None:
             return  # no request, but one for another protocol
         self.cycle.__class__ = Cycle  # uvicorn has no place to say of which class it is to make them
-        self.scope["extensions"][WHOLE] = cast("Cycle", self.cycle).whole  # type: ignore[assignment]
         running = self._running
         if self.pipeline and running and running.chunked_encoding and not running.response_complete:
             if len(self.pipeline) > MOST_QUEUED:

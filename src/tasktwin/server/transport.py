@@ -12,7 +12,7 @@ from tasktwin.exchange.pipeline import Pipeline
 from tasktwin.exchange.spoil import disturbed
 from tasktwin.server.asgi import App, Receive, Scope, Send
 from tasktwin.server.cors import Cors
-from tasktwin.server.protocol import WHOLE, Whole
+from tasktwin.server.protocol import Cycle
 from tasktwin.server.stream import BY_FAULT, Hub, Link
 from tasktwin.wire import dumps
 
@@ -83,12 +83,13 @@ class ProviderApp:
         if exchange.stream or exchange.cut is not None:
             await self._send_at_length(exchange, Link(scope, receive, send), send)
             return
-        await self._send(exchange, send, None if origin else scope.get("extensions", {}).get(WHOLE))
+        await self._send(exchange, send)
 
-    async def _send(self, exchange: Exchange, send: Send, whole: Whole | None) -> None:
-        """Answer with all there is, in one piece if that can be."""
+    async def _send(self, exchange: Exchange, send: Send) -> None:
+        """Answer with all there is, in one piece if nobody stands between this and the connection."""
         body, headers = b"" if exchange.method == "HEAD" else exchange.answer, _headers(exchange)
-        if whole is None or not whole(exchange.status, headers, body):
+        cycle = getattr(send, "__self__", None)
+        if cycle.__class__ is not Cycle or not cycle.whole(exchange.status, headers, body):
             await send({"type": "http.response.start", "status": exchange.status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
         for listener in self.listeners:
