@@ -10,7 +10,7 @@ import click
 
 from tasktwin import __version__
 from tasktwin.errors import DataError, MisuseError, printable
-from tasktwin.suite.command.option import OF_PROVIDER, carry_out, judging
+from tasktwin.suite.command.option import OF_PROVIDER, carry_out, carry_out_load, judging, loading
 
 if TYPE_CHECKING:
     from tasktwin.provider import Provider
@@ -336,6 +336,18 @@ def fuzz(**given: Any) -> None:
     A deployment that is not on this machine is only read, unless --allow-writes says what may be written.
     """
     sys.exit(carry_out("fuzz", given))
+
+
+@main.command("load", short_help="Have many users play the scenarios at once, by Locust.")
+@loading
+@telling
+def load_(**given: Any) -> None:
+    """Have users play the provider's scenarios at the deployment at URL, over and over and all at once.
+
+    Locust runs them, on this machine or on many. What stands after -- goes to Locust unchanged: `-- --headful --autostart`
+    shows its web page. A request fails whose answer breaks the contract, or is not what the scenario expects.
+    """
+    sys.exit(carry_out_load(given))
 
 
 @main.command(short_help="Stand between a client and a deployment.")

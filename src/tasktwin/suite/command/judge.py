@@ -39,7 +39,7 @@ def judge(order: Order) -> int:
             _print_json(as_document(plan)) if order.as_json else print_plan(plan, _console(sys.stdout), whole=True)
             return FINE
         baseline = _baseline(order)
-        _see_places(order)
+        see_places(order)
         errors = None if order.quiet else _console(sys.stderr)
         if errors:
             print_plan(plan, errors, whole=False)
@@ -121,7 +121,7 @@ def _is_refused(run: Run) -> bool:
     return bool(run.target.traffic) and all(each.reply.status == TOO_MANY for each in run.target.traffic)
 
 
-def _see_places(order: Order) -> None:
+def see_places(order: Order) -> None:
     """Raises ``DataError`` where reports and baseline cannot be written: found out now, not after hours."""
     for what, folder in (("reports", order.report), ("baseline", order.baseline and str(Path(order.baseline).parent))):
         if not folder:

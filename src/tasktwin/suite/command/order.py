@@ -23,12 +23,12 @@ _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0}
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One call of ``verify`` or ``fuzz``.
+    """One call of ``verify`` or ``fuzz``, or what ``load`` has in common with them.
 
     ``writes``: globs of operations that may write; ``None`` if nothing was said. ``patience``: seconds for an answer.
     """
 
-    command: Literal["verify", "fuzz"]
+    command: Literal["verify", "fuzz", "load"]
     url: str
     provider: str
     phases: tuple[str, ...]
