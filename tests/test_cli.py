@@ -22,7 +22,7 @@ from tasktwin import __version__
 from tasktwin.cli import main
 from tasktwin.provider import bundled
 
-COMMANDS = ["serve", "list", "check", "graph", "new", "verify", "fuzz", "proxy"]
+COMMANDS = ["serve", "list", "check", "graph", "new", "verify", "fuzz", "load", "proxy"]
 HEAVY = ("openapi_core", "openapi_spec_validator", "schemathesis", "rich", "jsonschema", "pytest", "hypothesis")
 ESCAPE = "\x1b["
 TASKTWIN = [sys.executable, "-m", "tasktwin"]
