@@ -92,14 +92,14 @@ def test_a_hundred_users_wait_for_their_answers_side_by_side() -> None:
             return 404, {}, b""
         waiting["now"] += 1
         most = max(most, waiting["now"])
-        time.sleep(1)
+        time.sleep(3)
         waiting["now"] -= 1
         return 500, {}, b""
 
     with answering(slow) as server:
-        done = run(server.url, *UUMIT, "--users", "100", "--time", "2s", "--quiet")
+        done = run(server.url, *UUMIT, "--users", "100", "--time", "4s", "--quiet")
     assert done.returncode == 1
-    assert most > 90
+    assert most > 50  # one after another it would be one; a slow machine has not yet begun with all
 
 
 @pytest.mark.parametrize("faulty", ["uumit-accepts-unpaid"], indirect=True)
