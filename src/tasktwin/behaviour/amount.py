@@ -16,7 +16,8 @@ MOST_DIGITS = 24
 def canonical(row: Row, collection: Collection, changed: Container[str] | None = None) -> None:
     """Decimals are kept as text with a fixed number of places, however the client wrote them.
 
-    Of a row that was kept before only what is ``changed`` is looked at. Raises ``Refusal`` for what is no number, not finite, or longer than any amount of money.
+    Of a row that was kept before only what is ``changed`` is looked at. Raises ``Refusal`` for what is no number, not
+    finite, or longer than any amount of money.
     """
     for name, places in collection.decimals.items():
         if changed is not None and name not in changed:

@@ -105,7 +105,8 @@ class World:
     """One independent copy of an API's state. Not thread-safe: one caller at a time.
 
     ``limits`` says whether rate limits refuse (``on``), are only counted and told, or not looked at (``off``).
-    ``passed`` are the transitions that the open transaction took. ``running`` are the idempotency keys whose first request is not answered yet, each with its fingerprint.
+    ``passed`` are the transitions that the open transaction took. ``running`` are the idempotency keys whose first
+    request is not answered yet, each with its fingerprint.
     ``era`` changes when the world's log is another one. While somebody has ``watched`` a stream, ``news`` are the
     topics that were written since it was last emptied; an undone write may stand there too.
     """
@@ -485,13 +486,13 @@ class _Transaction:
 
     def __exit__(self, kind: type[BaseException] | None, *_about: object) -> None:
         world = self.world
+        passed, world.passed = world.passed, []
         if kind:
             world.store.rollback()
-        else:
-            world.store.commit()
-            if world.passed:
-                world.taken.update(world.passed)
-        world.passed.clear()
+            return
+        world.store.commit()  # a store that others share may refuse: then nothing was passed
+        if passed:
+            world.taken.update(passed)
 
 
 class _Savepoint:

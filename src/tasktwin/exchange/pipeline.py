@@ -33,7 +33,7 @@ from tasktwin.wire import Json, dumps
 Found = Match[Operation] | NoPath | NoMethod
 Responses = Literal["strict", "log"]
 
-ALWAYS = 1 << 80
+FOREVER = 1 << 80
 """More microseconds than there are."""
 
 SECOND = 1_000_000
@@ -62,7 +62,7 @@ class Pipeline:
         self.proofs = _proofs(rules)
         self.words = self.proofs | {b"prefer"}
         # The microseconds for which an envelope stays as it is; without one an answer tells no time at all.
-        self.unit = ALWAYS if rules.wrap is None else SECOND if rules.precision == "seconds" else 1
+        self.unit = FOREVER if rules.wrap is None else SECOND if rules.precision == "seconds" else 1
         self.fleeting = frozenset(channel.name for channel in rules.channels if not channel.steady)
 
     def answer(self, exchange: Exchange) -> float:

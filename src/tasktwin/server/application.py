@@ -49,9 +49,7 @@ class Application:
 
     def is_quick(self, scope: Scope) -> bool:
         """Whether a request is for an API, which never makes one wait for long; not for the control plane or a page."""
-        path: str = scope[
-            "path"
-        ]  # decoded, as to be quick; what is only spelt like the control plane is not slow for that
+        path: str = scope["path"]
         if "" in self.by_prefix:
             return not path.startswith(CONTROL)
         prefix = "/" + path.removeprefix("/").partition("/")[0]
