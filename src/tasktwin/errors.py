@@ -5,7 +5,11 @@
     TasktwinError
     ├── DataError        the data we were given is wrong: a list of problems, each with file, line, pointer and hint
     ├── Refusal          the twin declines a request: a kind from a closed list; the provider's data says how it looks
-    └── MisuseError      the caller used the Python interface or a control route wrongly
+    ├── MisuseError      the caller used the Python interface or a control route wrongly
+    │   └── TooManyWorldsError   no further world fits
+    ├── ConflictError    somebody else, who shares the world, was first: nothing was done, do it again
+    ├── GoneError        somebody else, who shares the world, deleted it
+    └── UnavailableError the store that is shared does not answer
 
 What a check finds in a request or a response is a value (``contract.Violation``), not an exception.
 """
@@ -79,3 +83,19 @@ class Refusal(TasktwinError):  # noqa: N818 - a refusal is an answer, not a fail
 
 class MisuseError(TasktwinError):
     """A call that cannot mean anything: an unknown world, a trigger without an id, a clock set backwards."""
+
+
+class TooManyWorldsError(MisuseError):
+    """No further world fits, and none has been idle long enough to make room."""
+
+
+class ConflictError(TasktwinError):
+    """Somebody else, who shares the world, was first. Nothing was done, and what they did is taken in: do it again."""
+
+
+class GoneError(TasktwinError):
+    """Somebody else, who shares the world, deleted it."""
+
+
+class UnavailableError(TasktwinError):
+    """The store that is shared does not answer. Whether the last write was made is not known; what was told before stands."""

@@ -4,8 +4,8 @@ import pytest
 from tests.behaviour.jobs import HOUR, NOON, ask, worlds
 
 from tasktwin.behaviour.world import World
-from tasktwin.behaviour.worlds import DEFAULT, Plan, TooManyWorldsError
-from tasktwin.errors import MisuseError
+from tasktwin.behaviour.worlds import DEFAULT, Plan
+from tasktwin.errors import MisuseError, TooManyWorldsError
 from tasktwin.state import Query
 
 

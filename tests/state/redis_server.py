@@ -11,7 +11,8 @@ from uuid import uuid4
 
 import redis
 
-from tasktwin.state.commit_log import CommitLog, connected
+from tasktwin.state.commit_log import CommitLog
+from tasktwin.state.redis_link import RedisLink
 from tasktwin.state.redis_store import RedisStore
 
 
@@ -56,7 +57,7 @@ def url() -> str:
 
 def log(name: str = "", address: str = "") -> CommitLog:
     """A log of its own, or the one of this name."""
-    return CommitLog(connected(address or url()), name or uuid4().hex)
+    return CommitLog(RedisLink(address or url()), name or uuid4().hex)
 
 
 def redis_store(event_limit: int = 20_000, topic_limit: int = 10_000, index_limit: int = 64) -> RedisStore:

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.state import redis_server
 
-from tasktwin.errors import MisuseError
+from tasktwin.errors import ConflictError, GoneError, MisuseError, UnavailableError
 from tasktwin.state import Query, Timer
-from tasktwin.state.commit_log import CommitLog, UnavailableError
-from tasktwin.state.redis_store import COMPACT_AFTER, ConflictError, RedisStore
+from tasktwin.state.commit_log import CommitLog
+from tasktwin.state.redis_link import RedisLink
+from tasktwin.state.redis_store import COMPACT_AFTER, LAX, RedisStore
 
 Write = Callable[[RedisStore], Any]
 
@@ -40,6 +41,7 @@ def several(count: int = 2, name: str = "") -> list[RedisStore]:
 
 def held(store: RedisStore) -> Any:
     """All that can be asked of a store."""
+    store.refresh()
     return (
         store.find(Query("task")),
         store.find(Query("task", order="n", descending=True)),
@@ -133,7 +135,9 @@ def test_the_log_is_kept_short_and_who_comes_late_holds_all_the_same() -> None:
     one, other = several()
     for n in range(COMPACT_AFTER + 50):
         one.put("task", str(n % 7), {"id": str(n % 7), "n": n})
-    assert len(one.shared.since(0)) < 100
+    news = one.shared.news(-1)
+    assert news is not None
+    assert len(news.commits) < 100
     other.refresh()
     (late,) = several(1, one.shared.name)
     assert held(one) == held(other) == held(late)
@@ -148,6 +152,77 @@ def test_a_snapshot_that_one_restores_holds_for_all() -> None:
     one.restore(saved)
     other.refresh()
     assert other.find(Query("task")) == [{"id": "a"}]
+
+
+def test_a_restored_snapshot_is_taken_back_with_its_transaction() -> None:
+    one, other = several()
+    one.put("task", "a", {"id": "a"})
+    saved = one.snapshot()
+    one.put("task", "b", {"id": "b"})
+    one.begin()
+    one.put("task", "c", {"id": "c"})
+    mark = one.mark()
+    one.restore(saved)
+    one.put("task", "d", {"id": "d"})
+    one.rollback(mark)
+    one.put("task", "e", {"id": "e"})
+    one.commit()
+    assert held(other) == held(one)
+    assert [row["id"] for row in other.find(Query("task"))] == ["a", "b", "c", "e"]
+    one.begin()
+    one.restore(saved)
+    one.put("task", "f", {"id": "f"})
+    one.commit()
+    assert held(other) == held(one)
+    assert [row["id"] for row in other.find(Query("task"))] == ["a", "f"]
+
+
+def test_what_rests_on_nothing_is_in_nobodys_way() -> None:
+    one, other = several()
+    one.begin()
+    one.put("task", "a", {"id": "a"})
+    for n in range(5):
+        other.begin()
+        other.put(f"{LAX}minute", "alice", {"used": n})
+        other.commit(lax=True)
+    other.shared.link.hear()
+    one.put(f"{LAX}minute", "bob", {"used": 1})
+    one.commit()
+    other.put("task", "b", {"id": "b"})
+    assert held(one) == held(other)
+    assert one.get(f"{LAX}minute", "alice") == {"used": 4}
+    assert one.sizes() == {f"{LAX}minute": 2, "task": 2}
+
+
+def test_whose_world_was_deleted_begins_anew() -> None:
+    one, other = several()
+    one.put("task", "a", {"id": "a"})
+    other.refresh()
+    one.shared.link.ask("DEL", *one.shared.keys[:5])
+    with pytest.raises(GoneError):
+        other.begin()
+    other.delete("task", "a")
+    other.put("task", "b", {"id": "b"})
+    other.refresh()
+    (late,) = several(1, one.shared.name)
+    late.refresh()
+    assert late.find(Query("task")) == [{"id": "b"}]
+
+
+def test_what_is_written_before_a_store_has_joined_is_how_the_world_begins_unless_it_has() -> None:
+    name = redis_server.log().name
+    one = RedisStore(redis_server.log(name), joined=False)
+    one.put("task", "a", {"id": "a"})
+    two = RedisStore(redis_server.log(name), joined=False)
+    two.put("task", "b", {"id": "b"})
+    one.refresh()
+    two.refresh()
+    assert two.find(Query("task")) == [{"id": "a"}]
+
+
+def test_what_is_no_address_of_a_redis_is_told() -> None:
+    with pytest.raises(MisuseError, match="no address"):
+        RedisLink("http://localhost")
 
 
 def test_nobody_refreshes_in_the_middle_of_a_transaction() -> None:
@@ -183,6 +258,7 @@ def test_nothing_that_was_committed_is_lost_when_redis_is_killed(place: tuple[in
     try:
         store.put("task", "20", {"id": "20"})
         late = RedisStore(redis_server.log("kept", f"redis://127.0.0.1:{port}"))
+        late.refresh()
         assert [row["id"] for row in late.find(Query("task"))] == [str(n) for n in range(21)]
     finally:
         process.kill()
@@ -210,6 +286,7 @@ def test_a_redis_that_forgot_everything_is_told_again(place: tuple[int, str]) ->
 def test_a_commit_of_a_later_version_of_the_twin_is_refused() -> None:
     one, other = several()
     shared: CommitLog = one.shared
-    assert shared.append(shared.version() or 0, b"\x91\x91\xa7unknown")
+    one.refresh()
+    assert shared.append(0, b"\x91\x91\xa7unknown", "later")
     with pytest.raises(MisuseError, match="unknown"):
         other.refresh()

@@ -279,17 +279,39 @@ def test_a_mark_that_was_never_set_is_refused_and_nothing_is_undone(store: Store
     assert store.sizes() == {"task": 1}
 
 
-def test_transactions_do_not_nest_and_snapshots_stay_outside(store: Store) -> None:
-    snapshot = store.snapshot()
+def test_transactions_do_not_nest(store: Store) -> None:
     store.begin()
     with pytest.raises(MisuseError, match="open already"):
         store.begin()
-    with pytest.raises(MisuseError, match="outside of a transaction"):
-        store.snapshot()
-    with pytest.raises(MisuseError, match="outside of a transaction"):
-        store.restore(snapshot)
     store.commit()
+
+
+def test_a_snapshot_of_what_is_provisional_holds_it_for_good(store: Store) -> None:
+    begun(store)
+    store.begin()
+    write(store)
+    within = everything(store)
+    snapshot = store.snapshot()
+    store.rollback()
+    assert everything(store) != within
     store.restore(snapshot)
+    assert everything(store) == within
+
+
+def test_a_restored_snapshot_is_undone_with_its_transaction(store: Store) -> None:
+    empty = store.snapshot()
+    fill(store, {"id": "a"})
+    store.begin()
+    fill(store, {"id": "b"})
+    mark = store.mark()
+    store.restore(empty)
+    fill(store, {"id": "c"})
+    assert ids(store.find(Query("task"))) == ["c"]
+    store.rollback(mark)
+    assert ids(store.find(Query("task"))) == ["a", "b"]
+    store.restore(empty)
+    store.rollback()
+    assert ids(store.find(Query("task"))) == ["a"]
 
 
 def test_a_snapshot_can_be_restored_again_and_again(store: Store) -> None:

@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, precondition, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
 from tests.state.redis_server import redis_store
 
 from tasktwin.errors import MisuseError
@@ -241,18 +241,13 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(target=snapshots, which=WHICH)
     def snapshot(self, which: int) -> Json:
-        if self.models[which].begun is None:
-            return self.stores[which].snapshot(), deepcopy(self.models[which].state)
-        with pytest.raises(MisuseError):
-            self.stores[which].snapshot()
-        return multiple()
+        return self.stores[which].snapshot(), deepcopy(self.models[which].state)
 
     @rule(which=WHICH, taken=snapshots)
     def restore(self, which: int, taken: tuple[Snapshot, State]) -> None:
         snapshot, state = taken
-        if self.models[which].begun is None:
-            self.stores[which].restore(snapshot)
-            self.models[which].state = deepcopy(state)
+        self.stores[which].restore(snapshot)
+        self.models[which].state = deepcopy(state)
 
     @invariant()
     def stores_hold_what_the_models_hold(self) -> None:

@@ -146,6 +146,21 @@ class Faults:
             return None
         return wants[0].strike()
 
+    @property
+    def orders(self) -> tuple[Fault, ...]:
+        """What was ordered."""
+        return tuple([each.fault for each in self._armed])
+
+    @property
+    def counts(self) -> list[Json]:
+        """How often each matched and struck."""
+        return [[each.matched, each.struck] for each in self._armed]
+
+    @counts.setter
+    def counts(self, counts: list[Json]) -> None:
+        for each, (matched, struck) in zip(self._armed, counts, strict=True):
+            each.matched, each.struck = matched, struck
+
     def as_json(self) -> list[Json]:
         """The orders, each with ``matched`` and ``struck``."""
         return [{**each.fault.as_json(), "matched": each.matched, "struck": each.struck} for each in self._armed]

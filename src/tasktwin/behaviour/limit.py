@@ -4,6 +4,7 @@ Every limit that a request falls under decides for itself whether it lets the re
 Django REST framework's throttles do. Of several that do not, the one to wait for longest answers.
 """
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -60,8 +61,8 @@ class Counts:
         known = self.windows.setdefault(limit.name, {})
         window = known.pop(caller, None)
         if window is None:
-            window = self._begin(limit, caller, now)
-            if len(known) >= _most(limit):
+            window = self.begin(limit, caller, now)
+            if len(known) >= most(limit):
                 del known[next(iter(known))]
         known[caller] = window
         return window
@@ -73,9 +74,17 @@ class Counts:
         known = self.windows.get(limit.name, {})
         for caller in known:
             if fnmatchcase(caller, glob):
-                known[caller] = self._begin(limit, caller, now)
+                known[caller] = self.begin(limit, caller, now)
 
-    def _begin(self, limit: Limit, caller: str, now: int) -> Window:
+    def standing(self, limit: Limit) -> Iterable[tuple[str, Window]]:
+        """The callers of a limit, each with its window."""
+        return self.windows.get(limit.name, {}).items()
+
+    def keep(self, limit: Limit, caller: str, window: Window) -> None:
+        """A window was changed; it is kept as it is."""
+
+    def begin(self, limit: Limit, caller: str, now: int) -> Window:
+        """A caller's first window."""
         made = SlidingWindow if limit.style == "sliding" else FixedWindow
         for (name, glob), (count, begun) in reversed(self.left.items()):
             if name == limit.name and now < begun + limit.window and fnmatchcase(caller, glob):
@@ -100,8 +109,10 @@ def count(world: "World", scope: "Scope", method: str, path: str) -> tuple[Heade
         caller = limit.per(scope)
         if caller is None:
             continue
-        window = counted.window(limit, caller if isinstance(caller, str) else str(caller), now)
+        name = caller if isinstance(caller, str) else str(caller)
+        window = counted.window(limit, name, now)
         wait = window.take(limit, now)
+        counted.keep(limit, name, window)
         if limit.headers:
             told.update(_say(world, limit, window))
         if wait:
@@ -162,7 +173,7 @@ def _standing(world: "World", limit: Limit) -> Json:
         for (name, glob), (number, begun) in counted.left.items()
         if name == limit.name and now < begun + limit.window
     ]
-    callers = [_place(limit, caller, each, now) for caller, each in counted.windows.get(limit.name, {}).items()]
+    callers = [_place(limit, caller, each, now) for caller, each in counted.standing(limit)]
     return {
         "name": limit.name,
         "quota": limit.quota,
@@ -200,7 +211,7 @@ def _covers(limit: Limit, path: str) -> bool:
     return any(fnmatchcase(path, pattern) for pattern in limit.paths)
 
 
-def _most(limit: Limit) -> int:
+def most(limit: Limit) -> int:
     """How many callers of a limit are kept."""
     return min(MOST_CALLERS, max(1, MOST_TIMES // limit.quota)) if limit.style == "sliding" else MOST_CALLERS
 

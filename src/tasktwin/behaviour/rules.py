@@ -49,6 +49,7 @@ ENGINE_KINDS: Mapping[str, tuple[int, str]] = {
     "upload_refused": (403, "the form is not signed, was changed, or is too old"),
     "gone": (410, "what the reader wants to go on from is no longer kept"),
     "not_modelled": (501, "the twin does not model this"),
+    "unavailable": (503, "the service does not answer now"),
 }
 """The kinds of refusal that the engine itself raises, each with its status and meaning where the data is silent."""
 

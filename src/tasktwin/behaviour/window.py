@@ -4,6 +4,7 @@ from collections import deque
 from typing import TypeAlias
 
 from tasktwin.behaviour.rules import Limit
+from tasktwin.wire import Json
 
 
 class FixedWindow:
@@ -31,6 +32,15 @@ class FixedWindow:
         left = self.begun + limit.window - now
         return (self.used, left) if left > 0 else (0, 0)
 
+    def kept(self) -> list[Json]:
+        """The window as JSON."""
+        return [self.begun, self.used, self.strict]
+
+    @classmethod
+    def of(cls, limit: Limit, kept: list[Json]) -> "FixedWindow":
+        """The window that was kept."""
+        return cls(limit, *kept)
+
 
 class SlidingWindow:
     """The times (µs) of one caller's last requests, of which those within the limit's span count."""
@@ -57,6 +67,17 @@ class SlidingWindow:
         """How many requests count now, and the microseconds until fewer do."""
         counting = [each for each in self.times if each > now - limit.window]
         return len(counting), counting[0] + limit.window - now if counting else 0
+
+    def kept(self) -> list[Json]:
+        """The window as JSON."""
+        return [self.strict, *self.times]
+
+    @classmethod
+    def of(cls, limit: Limit, kept: list[Json]) -> "SlidingWindow":
+        """The window that was kept."""
+        window = cls(limit, 0, 0, kept[0])
+        window.times.extend(kept[1:])
+        return window
 
 
 Window: TypeAlias = FixedWindow | SlidingWindow

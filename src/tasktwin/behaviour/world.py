@@ -1,9 +1,9 @@
 """A world: everything a client can observe, and the one place where rows are made, changed and moved."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Hashable
+from collections.abc import Callable, Container, Hashable, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from tasktwin.behaviour.adoption import refit
 from tasktwin.behaviour.amount import canonical
@@ -29,6 +29,8 @@ from tasktwin.state import (
     make_uuid,
 )
 from tasktwin.wire import Json
+
+T = TypeVar("T")
 
 FIRINGS = 100_000
 """So many timers may fire in one advance of the clock; beyond it the data surely holds a loop."""
@@ -107,9 +109,12 @@ class World:
     ``limits`` says whether rate limits refuse (``on``), are only counted and told, or not looked at (``off``).
     ``passed`` are the transitions that the open transaction took. ``running`` are the idempotency keys whose first
     request is not answered yet, each with its fingerprint.
-    ``era`` changes when the world's log is another one. While somebody has ``watched`` a stream, ``news`` are the
+    ``inside`` a transaction no other is begun. ``era`` changes when the world's log is another one. While somebody has ``watched`` a stream, ``news`` are the
     topics that were written since it was last emptied; an undone write may stand there too.
     """
+
+    shared = False
+    """Whether other processes share it: see ``SharedWorld``."""
 
     def __init__(self, name: str, rules: Rules, store: Store, beginning: Beginning, journal: Journal) -> None:
         self.name = name
@@ -117,7 +122,9 @@ class World:
         self.store = store
         self.beginning = beginning
         self.journal = journal
-        self.snapshots: dict[str, Saved] = {}
+        self.snapshots: MutableMapping[str, Saved] = {}
+        self.running: MutableMapping[str, str] = {}
+        self.inside = False
         self.era = 0
         self.watched = 0
         self.news: set[str] = set()
@@ -135,20 +142,34 @@ class World:
         self.clock = Clock(self.beginning.now, self.beginning.mode)
         self.instant = self.clock.now()
         self._refit(self.beginning.rules)
-        self.journal.reset()
-        self.answered: Counter[tuple[str, int]] = Counter()
-        self.taken: Counter[tuple[str, str]] = Counter()
+        self._forget()
         self.shown: dict[tuple[Hashable, ...], Shown] = {}
         self.callers: dict[tuple[object, ...], Caller] = {}
-        self.counted = Counts()
+        self.counted = self._counts()
         self.limits = self.beginning.limits
         self.faults = Faults(self.beginning.seed)
         self.faults.put(self.beginning.faults)
-        self.running: dict[str, str] = {}
-        self.told: Counter[tuple[str, str]] = Counter()
+        self.running.clear()
         self.frames: dict[tuple[int, str, int], Any] = {}
         self.era += 1
         self.passed: list[tuple[str, str]] = []
+
+    def _forget(self) -> None:
+        """What was seen until now."""
+        self.journal.reset()
+        self.answered: Counter[tuple[str, int]] = Counter()
+        self.taken: Counter[tuple[str, str]] = Counter()
+        self.told: Counter[tuple[str, str]] = Counter()
+
+    def _counts(self) -> Counts:
+        return Counts()
+
+    def agree(self, work: Callable[[], T]) -> T:
+        """Do something as one with all who share the world; this one is nobody else's."""
+        return work()
+
+    def look(self) -> None:
+        """Take in what others who share the world saw of it."""
 
     def adopt(self, rules: Rules, renew: Callable[[], Beginning]) -> Counter[str]:
         """Go on under other rules, with all that there is; what could not be kept, and how often.
@@ -172,6 +193,10 @@ class World:
         """All of it or nothing: rows, events, timers, identifiers and what counts as covered."""
         return _Transaction(self)
 
+    def commit(self) -> None:
+        """Make final what the open transaction wrote."""
+        self.store.commit()
+
     def savepoint(self) -> "_Savepoint":
         """Inside a transaction: what a refusal interrupts here is undone, and only that."""
         return _Savepoint(self)
@@ -186,7 +211,7 @@ class World:
         self.store.restore(saved.snapshot)
         self.clock = Clock(saved.now, self.clock.mode)
         self.instant = saved.now
-        self.counted = Counts()
+        self.counted = self._counts()
         self.era += 1
         self.frames.clear()
         self._refit(saved.rules)
@@ -239,14 +264,14 @@ class World:
 
         Raises ``MisuseError``: more timers than ``FIRINGS``.
         """
-        saved, taken, era, former = self.save(), self.taken.copy(), self.era, self.clock
-        counted = self.counted
+        self.tick()
+        former, instant = self.clock, self.instant
         self.clock = clock
         try:
-            return self.settle(clock.now())
+            with self.transaction():
+                return self.settle(clock.now())
         except MisuseError:
-            self.restore(saved)
-            self.clock, self.taken, self.era, self.counted = former, taken, era, counted
+            self.clock, self.instant = former, instant
             raise
 
     def read(self, collection: str, key: str) -> Row | None:
@@ -474,23 +499,35 @@ class World:
 
 
 class _Transaction:
-    """A class, not a generator: each request that writes enters one, in half of the time."""
+    """A class, not a generator: each request that writes enters one, in half of the time. Within another it is a part of it."""
 
-    __slots__ = ("world",)
+    __slots__ = ("mark", "passed", "world")
 
     def __init__(self, world: World) -> None:
         self.world = world
 
     def __enter__(self) -> None:
-        self.world.store.begin()
+        world = self.world
+        self.mark = 0
+        if world.inside:
+            self.mark, self.passed = world.store.mark(), len(world.passed)
+            return
+        world.store.begin()
+        world.inside = True
 
     def __exit__(self, kind: type[BaseException] | None, *_about: object) -> None:
         world = self.world
+        if self.mark:
+            if kind:
+                world.store.rollback(self.mark)
+                del world.passed[self.passed :]
+            return
+        world.inside = False
         passed, world.passed = world.passed, []
         if kind:
             world.store.rollback()
             return
-        world.store.commit()  # a store that others share may refuse: then nothing was passed
+        world.commit()  # a store that others share may refuse: then nothing was passed
         if passed:
             world.taken.update(passed)
 

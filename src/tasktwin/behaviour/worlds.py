@@ -11,8 +11,8 @@ from tasktwin.behaviour.fault import Fault
 from tasktwin.behaviour.rules import LimitMode, Rules
 from tasktwin.behaviour.seed import Seeds, sow
 from tasktwin.behaviour.world import Beginning, Saved, World
-from tasktwin.errors import MisuseError
-from tasktwin.state import Journal, Ledger, MemoryStore, Store, elapsed
+from tasktwin.errors import MisuseError, TooManyWorldsError
+from tasktwin.state import Clock, Journal, Ledger, MemoryStore, Store, elapsed
 
 DEFAULT = "default"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -29,8 +29,20 @@ MOST_JOURNALLED = 268_435_456
 """Bytes of all journals together; beyond them the worlds that were not used for longest forget theirs."""
 
 
-class TooManyWorldsError(MisuseError):
-    """No further world fits, and none has been idle long enough to make room."""
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a world goes by."""
+
+    name: str
+    seeds: str
+    seed: int
+    clock: Clock
+    limits: LimitMode
+
+    @classmethod
+    def of(cls, world: World) -> "About":
+        """That of one world."""
+        return cls(world.name, world.beginning.seeds, world.beginning.seed, world.clock, world.limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +94,7 @@ class Worlds:
         """The world of this name, made if need be. Raises ``MisuseError`` on a bad name or when no room is left."""
         world = self._worlds.get(name)
         if world is None:
-            return self.create(name)
+            return self._hold(_checked(name), self.plan, self._beginning(self.plan, None))
         self._worlds.move_to_end(name)
         self._used[name] = elapsed()
         return world
@@ -93,12 +105,21 @@ class Worlds:
 
     def create(self, name: str, plan: Plan | None = None, origin: Saved | None = None) -> World:
         """Make a world, from seeds or from a snapshot. Raises ``MisuseError`` when it exists or cannot be made."""
-        if not NAME.fullmatch(name):
-            raise MisuseError(f"{name[:80]!r} is no world's name: use up to 64 letters, digits, '.', '_' and '-'")
-        if name in self._worlds:
-            raise MisuseError(f"the world {name!r} exists already")
-        self._make_room()
         plan = plan or self.plan
+        world = self._hold(_checked(name), plan, self._beginning(plan, origin))
+        self._settle(world)
+        return world
+
+    def about(self) -> list[About]:
+        """What each world goes by."""
+        return [About.of(world) for world in self]
+
+    def snapshots(self) -> int:
+        """How many snapshots all worlds keep together."""
+        return sum(len(each.snapshots) for each in self)
+
+    def _beginning(self, plan: Plan, origin: Saved | None) -> Beginning:
+        """How a world begins, from seeds or from a snapshot."""
         if origin:
             instant = origin.now if plan.now is None else plan.now
             beginning = Beginning(origin.snapshot, instant, plan.mode, plan.seeds, plan.seed, forked=True)
@@ -108,11 +129,22 @@ class Worlds:
         faults = tuple(
             [each for each in plan.faults if each.can_strike(self.rules.contract.operations, self.rules.streams)]
         )
-        beginning = replace(beginning, limits=plan.limits, faults=faults)
-        world = World(name, self.rules, self.new_store(), beginning, Journal(plan.journal, self.ledger))
-        self._worlds[name] = world
+        return replace(beginning, limits=plan.limits, faults=faults)
+
+    def _hold(self, name: str, plan: Plan, beginning: Beginning) -> World:
+        """Make a world, and know it from now on."""
+        if name in self._worlds:
+            raise MisuseError(f"the world {name!r} exists already")
+        self._make_room()
+        world = self._worlds[name] = self._make(name, plan, beginning)
         self._used[name] = elapsed()
         return world
+
+    def _make(self, name: str, plan: Plan, beginning: Beginning) -> World:
+        return World(name, self.rules, self.new_store(), beginning, Journal(plan.journal, self.ledger))
+
+    def _settle(self, world: World) -> None:
+        """A world was asked for as a new one."""
 
     def adopt(self, rules: Rules, seeds: Mapping[str, Seeds]) -> Counter[str]:
         """Go on under other rules, in every world; what could not be kept, and how often.
@@ -168,11 +200,24 @@ class Worlds:
             world.journal.forget()
 
     def _make_room(self) -> None:
-        oldest = elapsed() - self.plan.idle
-        for name in list(islice(self._worlds, 4)):
-            if name != DEFAULT and self._used[name] < oldest and not self._worlds[name].watched:
-                self.delete(name)
+        for name in self._idle():
+            self.delete(name)
         if len(self._worlds) >= self.plan.limit:
             raise TooManyWorldsError(
                 f"{self.plan.limit} worlds are alive and none has been idle for {self.plan.idle:.0f} s: delete some"
             )
+
+    def _idle(self) -> list[str]:
+        """Of the worlds that were not used for longest, those that may go; a few at a time."""
+        oldest = elapsed() - self.plan.idle
+        return [
+            name
+            for name in islice(self._worlds, 4)
+            if name != DEFAULT and self._used[name] < oldest and not self._worlds[name].watched
+        ]
+
+
+def _checked(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise MisuseError(f"{name[:80]!r} is no world's name: use up to 64 letters, digits, '.', '_' and '-'")
+    return name

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
+from typing import Any
 
 from tasktwin.behaviour.deed import StreamFault
 from tasktwin.behaviour.fault import Fault
@@ -19,6 +21,9 @@ from tasktwin.wire import Json, dumps, loads
 Headers = Sequence[tuple[bytes, bytes]]
 
 Step = Callable[["Exchange"], None]
+
+_CHANGED = frozenset({"admitted", "credentials", "extra", "left", "wished"})
+"""Fields whose values are changed in place."""
 
 _HOST = re.compile(r"([\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?", re.ASCII)
 """What may stand in a URL; whatever else a client sends as its ``Host`` is left out of answers."""
@@ -75,6 +80,16 @@ class Exchange:
     credentials: dict[str, str | None] = field(default_factory=dict, init=False)
     extra: list[tuple[str, str]] = field(default_factory=list, init=False)
     wished: dict[str, str] | None = field(default=None, init=False)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """How far it is, to be set again."""
+        return {name: copy(value) if name in _CHANGED else value for name, value in self.__dict__.items()}
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        self.__dict__.clear()
+        self.__dict__.update({name: copy(value) if name in _CHANGED else value for name, value in state.items()})
 
     @property
     def read(self) -> Reading:

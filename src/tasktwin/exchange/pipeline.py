@@ -6,6 +6,7 @@ the second sees what the first did. Whoever refuses raises ``Refusal``; all leav
 
 import traceback
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from functools import partial
 from typing import Literal
 
@@ -20,7 +21,7 @@ from tasktwin.behaviour.telling import Told
 from tasktwin.behaviour.verb import admit
 from tasktwin.behaviour.world import Shown
 from tasktwin.contract import Match, NoMethod, NoPath, Operation, Reading, Violation, content_type
-from tasktwin.errors import Refusal
+from tasktwin.errors import ConflictError, Refusal, TooManyWorldsError, UnavailableError
 from tasktwin.exchange.exchange import Exchange, written
 from tasktwin.exchange.ordered import answer_with, strike
 from tasktwin.exchange.recorder import Recorder, plain
@@ -37,6 +38,9 @@ FOREVER = 1 << 80
 """More microseconds than there are."""
 
 SECOND = 1_000_000
+
+UNDECLARED = frozenset({"not_modelled", "unavailable"})
+"""Refusals of the twin's own, which no contract knows."""
 
 MOST_SHOWN = 128
 """So many answers each world remembers, so that whoever polls is answered fast."""
@@ -72,25 +76,49 @@ class Pipeline:
         """
         started = elapsed()
         try:
-            try:
-                exchange.world.tick()
-                if (exchange.left or not self._recall(exchange)) and not self._work(exchange):
-                    return exchange.pause
-            except Refusal as refusal:
-                self._leave(exchange, refusal)
-            if exchange.fault or exchange.world.faults:
-                spoil(exchange)
+            if not (self._share(exchange) if exchange.world.shared else self._settle(exchange)):
+                return exchange.pause
+        except (UnavailableError, ConflictError) as error:
+            self._leave(exchange, Refusal("unavailable", str(error)))
+        except TooManyWorldsError as error:
+            self._problem(exchange, "misuse", str(error), 503)
         except Exception:  # noqa: BLE001 - a defect of the twin must not look like the API
             self._fail(exchange, traceback.format_exc())
         if exchange.held:
-            idempotency.end(exchange.world, exchange.held)
+            self.abandon(exchange)
         self.recorder.record(exchange, elapsed() - started)
         return 0.0
 
     def abandon(self, exchange: Exchange) -> None:
-        """Give up on an exchange that was to go on after a pause: it had no effect."""
+        """Let go of the key of an exchange that goes on no longer."""
+        world, held = exchange.world, exchange.held
+        with suppress(UnavailableError, ConflictError):  # a key that is shared is let go by itself after a while
+            world.agree(lambda: idempotency.end(world, held))
+
+    def _settle(self, exchange: Exchange) -> bool:
+        """Answer, or come to a pause; whether it is answered."""
+        try:
+            exchange.world.tick()
+            if (exchange.left or not self._recall(exchange)) and not self._work(exchange):
+                return False
+        except Refusal as refusal:
+            self._leave(exchange, refusal)
+        if exchange.fault or exchange.world.faults:
+            spoil(exchange)
         if exchange.held:
             idempotency.end(exchange.world, exchange.held)
+            exchange.held = ""
+        return True
+
+    def _share(self, exchange: Exchange) -> bool:
+        """The same as one with all who share the world: from the start again whenever somebody else was first."""
+        begun = exchange.state
+
+        def settle() -> bool:
+            exchange.state = begun
+            return self._settle(exchange)
+
+        return exchange.world.agree(settle)
 
     def _work(self, exchange: Exchange) -> bool:
         """Take the steps that are left, up to a pause; whether all are taken."""
@@ -408,7 +436,7 @@ class Pipeline:
             idempotency.keep(
                 exchange.world, rule, exchange.call, exchange.key, status=exchange.status, body=body, media=media
             )
-        if exchange.match is not None and refusal.kind != "not_modelled" and not errors.own:
+        if exchange.match is not None and refusal.kind not in UNDECLARED and not errors.own:
             found = exchange.operation.check_response(exchange.status, exchange.media, exchange.shape)
             if found:
                 self._break(exchange, found)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from functools import partial
 
 from tasktwin.behaviour.world import World
-from tasktwin.behaviour.worlds import DEFAULT, TooManyWorldsError, Worlds
-from tasktwin.errors import MisuseError
+from tasktwin.behaviour.worlds import DEFAULT, Worlds
+from tasktwin.errors import MisuseError, TooManyWorldsError
 from tasktwin.exchange.exchange import Exchange
 from tasktwin.exchange.pipeline import Pipeline
 from tasktwin.exchange.spoil import disturbed

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from tasktwin.errors import MisuseError
+from tasktwin.wire import Json
 
 Precision: TypeAlias = Literal["seconds", "milliseconds", "microseconds"]
 
@@ -97,14 +98,13 @@ class Clock:
     sixty times as fast (``xN`` for any N above 0, up to a million, also ``x0.5``).
     """
 
-    __slots__ = ("_anchor", "_mode", "_since", "_speed")
+    __slots__ = ("_anchor", "_begun", "_mode", "_since", "_speed")
 
     def __init__(self, start: int | None = None, mode: str = "real") -> None:
         """Begin at the instant ``start``, or at the machine's time. Raises ``MisuseError`` for an unknown mode."""
         self._speed = _speed(mode)
         self._mode = mode
-        self._anchor = _writable(_machine_now() if start is None else start)
-        self._since = time.monotonic_ns()
+        self._jump(machine_now() if start is None else start)
 
     @property
     def mode(self) -> str:
@@ -150,12 +150,27 @@ class Clock:
         """Another clock that shows the same instant, in the same mode."""
         return Clock(self.now(), self._mode)
 
+    def kept(self) -> list[Json]:
+        """The clock as JSON, for another process: it shows the same there if the machines' clocks do."""
+        return [self._anchor, self._begun, self._mode]
+
+    @classmethod
+    def of(cls, kept: list[Json]) -> "Clock":
+        """The clock that was kept."""
+        anchor, begun, mode = kept
+        clock = cls(anchor, mode)
+        clock._since -= max(0, clock._begun - begun) * 1000
+        clock._begun = begun
+        return clock
+
     def _jump(self, instant: int) -> None:
         self._anchor = _writable(instant)
         self._since = time.monotonic_ns()
+        self._begun = machine_now()
 
 
-def _machine_now() -> int:
+def machine_now() -> int:
+    """The machine's time, as an instant: for what is agreed between processes, never for a world."""
     return time.time_ns() // 1000  # noqa: TID251 - the one place where a world's time begins
 
 

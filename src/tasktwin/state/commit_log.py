@@ -4,116 +4,184 @@ The number of a commit is the version of the world that it makes. Each of these 
 wholly or not at all, whatever dies in between.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import Final, NamedTuple
 
-from tasktwin.errors import TasktwinError
-
-if TYPE_CHECKING:
-    from redis import Redis
-
-T = TypeVar("T")
-
-PATIENCE: Final = 2.0
-"""Seconds after which Redis counts as gone."""
+from tasktwin.errors import ConflictError, GoneError
+from tasktwin.state.ids import make_nonce
+from tasktwin.state.redis_link import Heard, RedisLink, Script
 
 CHUNK: Final = 500
 """So many commits are read at once."""
 
-_APPEND = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2])
-redis.call('XADD', KEYS[2], ARGV[2] .. '-0', 'c', ARGV[3])
-return 1
-"""
-_FOUND = """
+# KEYS: version, the last commit that others must have seen, log, base, beginning; the epoch of all worlds.
+_NEWS = Script("""
+local v = redis.call('GET', KEYS[1])
+if v == ARGV[1] then return 1 end
+if not v then return redis.call('GET', KEYS[6]) or '' end
+local base = redis.call('HGET', KEYS[4], 'v')
+local from = ARGV[1]
+if tonumber(from) > tonumber(v) or tonumber(from) < tonumber(base or '0') then
+  local world = redis.call('HGET', KEYS[4], 's')
+  return {base, world or '', redis.call('GET', KEYS[5]), redis.call('XRANGE', KEYS[3], base .. '-1', '+', 'COUNT', ARGV[2])}
+end
+return {false, false, false, redis.call('XRANGE', KEYS[3], from .. '-1', '+', 'COUNT', ARGV[2])}
+""")
+_APPEND = Script("""
+local v = redis.call('GET', KEYS[1])
+if not v then return -1 end
+local n = tonumber(v) + 1
+if ARGV[1] ~= '' then
+  if tonumber(redis.call('GET', KEYS[2])) > tonumber(ARGV[1]) or n <= tonumber(ARGV[1]) then return 0 end
+  redis.call('SET', KEYS[2], n)
+end
+redis.call('SET', KEYS[1], n)
+redis.call('XADD', KEYS[3], n .. '-0', 'c', ARGV[2], 't', ARGV[3])
+redis.call('PUBLISH', KEYS[1], n)
+return n
+""")
+_BEGIN = Script("""
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('SET', KEYS[1], ARGV[1])
-redis.call('DEL', KEYS[2])
-redis.call('HSET', KEYS[3], 'v', ARGV[1], 's', ARGV[2])
-return 1
-"""
-_REBASE = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[6], ARGV[1], 'NX')
+redis.call('DEL', KEYS[3], KEYS[4])
+redis.call('SET', KEYS[5], ARGV[3])
+redis.call('HSET', KEYS[4], 'v', ARGV[2])
+if ARGV[4] ~= '' then redis.call('HSET', KEYS[4], 's', ARGV[4]) end
+redis.call('SET', KEYS[2], ARGV[2])
 redis.call('SET', KEYS[1], ARGV[2])
-redis.call('DEL', KEYS[2])
-redis.call('HSET', KEYS[3], 'v', ARGV[2], 's', ARGV[3])
 return 1
-"""
-_COMPACT = """
-if tonumber(redis.call('HGET', KEYS[3], 'v') or '0') >= tonumber(ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[3], 'v', ARGV[1], 's', ARGV[2])
-redis.call('XTRIM', KEYS[2], 'MINID', ARGV[1] .. '-1')
+""")
+_REBASE = Script("""
+local v = redis.call('GET', KEYS[1])
+if not v then return -1 end
+if tonumber(redis.call('GET', KEYS[2])) > tonumber(ARGV[1]) then return 0 end
+local base = tonumber(v) + 1
+redis.call('DEL', KEYS[3], KEYS[4])
+redis.call('HSET', KEYS[4], 'v', base)
+if ARGV[2] ~= '' then redis.call('HSET', KEYS[4], 's', ARGV[2]) end
+redis.call('XADD', KEYS[3], (base + 1) .. '-0', 'c', ARGV[3], 't', ARGV[4])
+redis.call('SET', KEYS[1], base + 1)
+redis.call('SET', KEYS[2], base + 1)
+redis.call('PUBLISH', KEYS[1], base + 1)
+return base + 1
+""")
+_COMPACT = Script("""
+local base = redis.call('HGET', KEYS[4], 'v')
+if not base or tonumber(base) >= tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[4], 'v', ARGV[1], 's', ARGV[2])
+redis.call('XTRIM', KEYS[3], 'MINID', ARGV[1] .. '-1')
 return 1
-"""
+""")
 
 
-class UnavailableError(TasktwinError):
-    """Redis does not answer. Whether the last commit was made is not known; what was told before stands."""
+class Commit(NamedTuple):
+    """One entry of the log. ``token`` is its author's own name for it."""
+
+    number: int
+    ops: bytes
+    token: bytes
+
+
+class News(NamedTuple):
+    """Commits behind a version, at most ``CHUNK``; and the world upon which they stand, if it has to be read anew.
+
+    ``base`` is that one's version, ``world`` what it held (empty: ``beginning``), ``beginning`` how it began.
+    """
+
+    commits: list[Commit]
+    base: int | None = None
+    world: bytes = b""
+    beginning: bytes = b""
+
+
+class ForgottenError(GoneError):
+    """Redis has forgotten all that it knew. Whoever still holds the world may have it begun again."""
 
 
 class CommitLog:
-    """One world's commits under ``name``. Raises ``UnavailableError`` wherever Redis does not answer in time."""
+    """One world's commits under ``name``. Raises ``UnavailableError`` wherever Redis does not answer in time.
 
-    def __init__(self, client: "Redis", name: str) -> None:
-        """``client`` gives bytes; see ``connected``."""
+    ``epoch`` is a key that all worlds share: as long as it says the same, Redis has not forgotten everything.
+    """
+
+    def __init__(self, link: RedisLink, name: str, epoch: str = "") -> None:
         self.name = name
-        place = f"tasktwin:{{{name}}}"  # the braces keep a world's keys on one node of a cluster
-        self._client = client
-        self._keys = [f"{place}:version", f"{place}:log", f"{place}:base"]
-        self._scripts = {text: client.register_script(text) for text in (_APPEND, _FOUND, _REBASE, _COMPACT)}
+        self.link = link
+        place = f"tasktwin:{name}"
+        self.channel = f"{place}:version"
+        parts = ("version", "strict", "log", "base", "beginning")
+        self.keys = [*(f"{place}:{part}" for part in parts), epoch or f"{place}:epoch"]
+        self.snapshots_key = f"{place}:snapshots"
+        self._epoch = b""
 
-    def version(self) -> int | None:
-        """The world's version, or ``None`` if Redis knows nothing of it."""
-        found = self._do(lambda: self._client.get(self._keys[0]))
-        return None if found is None else int(cast("bytes", found))
+    def news(self, version: int) -> News | None:
+        """What happened behind a version, or ``None`` if nothing did; behind -1 it is all there is.
 
-    def append(self, expected: int, commit: bytes) -> bool:
-        """Write the commit that follows version ``expected``; False if the world is at another one."""
-        return self._run(_APPEND, expected, expected + 1, commit)
+        Raises ``GoneError`` when the world was deleted or never was, and ``ForgottenError``.
+        """
+        found = self.link.look(_NEWS, self.keys, version, CHUNK)
+        if found == 1:
+            return None
+        if isinstance(found, bytes):
+            if self._epoch and found != self._epoch:
+                raise ForgottenError("Redis has forgotten everything")
+            raise GoneError(f"the world {self.name!r} is not there")
+        base, world, beginning, entries = found
+        commits = [_commit(*each) for each in entries]
+        if not self._epoch:
+            self._epoch = self.link.ask("GET", self.keys[5]) or b""
+        return News(commits) if base is None else News(commits, int(base), world, beginning)
 
-    def since(self, version: int) -> list[tuple[int, bytes]]:
-        """The commits behind a version, as far as they are kept, at most ``CHUNK``."""
-        found = self._do(lambda: self._client.xrange(self._keys[1], min=f"{version + 1}-0", count=CHUNK))
-        return [
-            (int(key.partition(b"-")[0]), fields[b"c"])
-            for key, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", found)
-        ]
+    def append(self, expected: int | None, ops: bytes, token: str) -> int:
+        """Write a commit; its number. ``expected`` is the version that it rests on, or ``None`` if it rests on none.
 
-    def base(self) -> tuple[int, bytes] | None:
-        """The version at which the whole world was kept last, and the world."""
-        found = cast("dict[bytes, bytes]", self._do(lambda: self._client.hgetall(self._keys[2])))
-        return (int(found[b"v"]), found[b"s"]) if found else None
+        Raises ``ConflictError`` when others wrote behind that version what rests on one too, and ``GoneError``.
+        """
+        return _made(self.link.run(_APPEND, self.keys, "" if expected is None else expected, ops, token))
 
-    def found(self, version: int, world: bytes) -> bool:
-        """Begin the world with this; False if there is one already."""
-        return self._run(_FOUND, version, world)
+    def append_soon(self, ops: bytes, token: str, heard: Heard) -> None:
+        """Write a commit that rests on nothing; ``heard`` is told its number later, -1 if the world was deleted."""
+        self.link.tell(_APPEND, self.keys, "", ops, token, heard=heard)
 
-    def rebase(self, expected: int, world: bytes) -> bool:
-        """Let the version behind ``expected`` be this whole world; False if it is at another version."""
-        return self._run(_REBASE, expected, expected + 1, world)
+    def begin(self, beginning: bytes, version: int = 0, world: bytes = b"") -> None:
+        """Begin the world, unless it is there already; or have it go on at a later version, with all that it held then."""
+        self.link.run(_BEGIN, self.keys, make_nonce(), version, beginning, world)
+        self._epoch = self.link.ask("GET", self.keys[5]) or b""
 
-    def compact(self, version: int, world: bytes) -> bool:
+    def rebase(self, expected: int, world: bytes, ops: bytes, token: str) -> int:
+        """Let the world be this (empty: its beginning) and then a commit; the number. Raises as ``append`` does."""
+        return _made(self.link.run(_REBASE, self.keys, expected, world, ops, token))
+
+    def compact(self, version: int, world: bytes) -> None:
         """Keep the whole world as it is at a version, and forget the commits that led there."""
-        return self._run(_COMPACT, version, world)
+        self.link.run(_COMPACT, self.keys, version, world)
 
-    def _run(self, script: str, *arguments: int | bytes) -> bool:
-        return bool(self._do(lambda: self._scripts[script](self._keys, arguments)))
+    # Snapshots that clients took
 
-    def _do(self, work: Callable[[], T]) -> T:
-        from redis.exceptions import RedisError  # noqa: PLC0415 - only who shares a store has it
+    def keep_snapshot(self, name: str, now: int, world: bytes) -> None:
+        """Keep a snapshot in place of an older one of this name."""
+        self.link.ask("HSET", self.snapshots_key, name, b"%d %s" % (now, world))
 
-        try:
-            return work()
-        except RedisError as error:
-            raise UnavailableError(f"Redis does not answer: {error}") from error
+    def snapshot(self, name: str) -> tuple[int, bytes] | None:
+        """When a snapshot was taken, and what it holds."""
+        found = self.link.ask("HGET", self.snapshots_key, name)
+        if found is None:
+            return None
+        now, _, world = found.partition(b" ")
+        return int(now), world
+
+    def snapshots(self) -> list[str]:
+        """The names of the snapshots."""
+        return sorted(name.decode() for name in self.link.ask("HKEYS", self.snapshots_key))
 
 
-def connected(url: str) -> "Redis":
-    """A client for a ``redis://`` URL; nothing is sent yet. Raises ``ValueError`` for another."""
-    from redis import Redis  # noqa: PLC0415 - as above
-    from redis.backoff import NoBackoff  # noqa: PLC0415
-    from redis.retry import Retry  # noqa: PLC0415
+def _commit(key: bytes, fields: list[bytes]) -> Commit:
+    held = dict(zip(fields[::2], fields[1::2], strict=True))
+    return Commit(int(key.partition(b"-")[0]), held[b"c"], held[b"t"])
 
-    # A command is not sent twice: whether the first one was carried out is not known. The next one connects anew.
-    return Redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=Retry(NoBackoff(), 0))
+
+def _made(number: int) -> int:
+    if number < 0:
+        raise GoneError("the world was deleted")
+    if not number:
+        raise ConflictError("somebody else wrote first")
+    return number

@@ -6,6 +6,7 @@ They look random but are not secret: whoever knows the seed can tell the next on
 from base64 import b64encode
 from collections.abc import Sequence
 from hashlib import blake2b
+from secrets import token_hex  # noqa: TID251 - for what no seed decides
 from typing import TypeVar
 
 from tasktwin.errors import MisuseError
@@ -14,6 +15,12 @@ T = TypeVar("T")
 
 LONGEST = 128
 """Hexadecimal digits that one digest yields: the greatest length of ``make_hex``."""
+
+
+def make_nonce() -> str:
+    """A word that nobody else has: of a process, not of a world, so not from a seed."""
+    return token_hex(8)
+
 
 _WIDEST = 448  # bits of the greatest bound: a digest has 512, and 64 are spent on evenness
 

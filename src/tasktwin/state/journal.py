@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tasktwin.errors import MisuseError
 from tasktwin.wire import Json
@@ -96,6 +96,9 @@ class Note(NamedTuple):
             violations=self.violations,
             trouble=self.trouble,
         )
+
+
+Seen = TypeVar("Seen", Entry, Note)
 
 
 class Ledger:
@@ -192,20 +195,14 @@ class Journal:
     def note(self, note: Note) -> None:
         """Write down an exchange that most likely nobody will read."""
         if len(note.request_body) > BODY_LIMIT or len(note.response_body) > BODY_LIMIT:
-            note = note._replace(request_body=_clip(note.request_body), response_body=_clip(note.response_body))
+            note = clipped(note)
         self._number += 1
         self._noted = True
         self._append(note)
 
     def add(self, entry: Entry) -> Entry:
         """Write down an exchange made elsewhere, under this journal's next number."""
-        return self._keep(
-            entry._replace(
-                number=self._number + 1,
-                request_body=_clip(entry.request_body),
-                response_body=_clip(entry.response_body),
-            )
-        )
+        return self._keep(clipped(entry)._replace(number=self._number + 1))
 
     def entries(
         self,
@@ -307,6 +304,11 @@ def _statuses(status: int | str) -> range:
         if text[0].isdecimal() and text[1:] == "xx":
             return range(int(text[0]) * 100, int(text[0]) * 100 + 100)
     raise MisuseError(f"{text[:20]!r} is neither a status such as 404 nor a class such as 4xx")
+
+
+def clipped(seen: Seen) -> Seen:
+    """The same, with bodies within ``BODY_LIMIT``."""
+    return seen._replace(request_body=_clip(seen.request_body), response_body=_clip(seen.response_body))
 
 
 def _clip(body: bytes) -> bytes:

@@ -14,7 +14,9 @@ from tasktwin.wire import Json
 
 
 @dataclass(frozen=True, slots=True)
-class _MemorySnapshot(Snapshot):
+class MemorySnapshot(Snapshot):
+    """Tables, counters, events and timers, as they were."""
+
     tables: dict[str, Table]
     counters: dict[str, int]
     log: Log
@@ -254,20 +256,18 @@ class MemoryStore:
 
     # Snapshots
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> MemorySnapshot:
         """All that the store holds now."""
-        self._closed()
         self._era = object()
-        return _MemorySnapshot(self._tables.copy(), self._counters.copy(), self._log, self._agenda)
+        return MemorySnapshot(self._tables.copy(), self._counters.copy(), self._log, self._agenda)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Hold what the snapshot holds."""
-        self._closed()
-        if not isinstance(snapshot, _MemorySnapshot):
+        if not isinstance(snapshot, MemorySnapshot):
             raise MisuseError("this snapshot was taken by another kind of store")
-        self._tables, self._counters = snapshot.tables.copy(), snapshot.counters.copy()
-        self._log, self._agenda = snapshot.log, snapshot.agenda
-
-    def _closed(self) -> None:
         if self._undo is not None:
-            raise MisuseError("snapshots are taken and restored outside of a transaction")
+            self._undo.append(partial(self._hold, self._tables, self._counters, self._log, self._agenda))
+        self._hold(snapshot.tables.copy(), snapshot.counters.copy(), snapshot.log, snapshot.agenda)
+
+    def _hold(self, tables: dict[str, Table], counters: dict[str, int], log: Log, agenda: Agenda) -> None:
+        self._tables, self._counters, self._log, self._agenda = tables, counters, log, agenda

@@ -7,78 +7,127 @@ Reads cost nothing but a look whether the version is still the same.
 # ruff: noqa: A002 - what names a row is called its id everywhere
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any, Final, TypeVar
 
 import ormsgpack
 
-from tasktwin.errors import MisuseError, TasktwinError
-from tasktwin.state.agenda import Agenda
-from tasktwin.state.commit_log import CommitLog
-from tasktwin.state.log import Log, Topic
-from tasktwin.state.memory import MemoryStore
+from tasktwin.errors import ConflictError, GoneError, MisuseError
+from tasktwin.state.commit_log import CHUNK, CommitLog, ForgottenError
+from tasktwin.state.ids import make_nonce
+from tasktwin.state.memory import MemorySnapshot, MemoryStore
+from tasktwin.state.packing import pack, unpack
 from tasktwin.state.store import Event, Row, Snapshot, Timer
-from tasktwin.state.table import Table
 from tasktwin.wire import Json
 
 T = TypeVar("T")
 
-TRIES: Final = 50
-"""So often a single write is tried before others are taken to be in the way for ever."""
+TRIES: Final = 100
+"""So often something is tried before others are taken to be in the way for ever."""
 
 COMPACT_AFTER: Final = 1_000
 """Commits after which the whole world is kept anew, or as many as it has rows."""
 
-
-class ConflictError(TasktwinError):
-    """Somebody else committed first. Nothing was written; what they wrote is taken in: do it again."""
+LAX: Final = "_limit:"
+"""How collections are called whose rows nobody rests on: to write only there is never in anybody's way."""
 
 
 class RedisStore(MemoryStore):
     """The ``Store`` protocol upon a ``CommitLog``; all stores of one log must have the same limits.
 
     Every call that writes, ``begin`` and ``refresh`` raise ``UnavailableError`` when Redis does not answer.
+    Until it has ``joined``, which the first ``begin`` or ``refresh`` does, what is written outside of transactions is what
+    the world begins with if it is not there yet. ``heard`` is told of each topic that others wrote to.
     """
 
-    __slots__ = ("_commits", "_op_marks", "_ops", "_version", "shared")
+    __slots__ = (
+        "_beginning",
+        "_commits",
+        "_made",
+        "_met",
+        "_op_marks",
+        "_ops",
+        "_restored",
+        "_tokens",
+        "_version",
+        "heard",
+        "joined",
+        "shared",
+    )
 
     def __init__(
-        self, shared: CommitLog, event_limit: int = 20_000, topic_limit: int = 10_000, index_limit: int = 64
+        self,
+        shared: CommitLog,
+        event_limit: int = 20_000,
+        topic_limit: int = 10_000,
+        index_limit: int = 64,
+        *,
+        joined: bool = True,
     ) -> None:
-        """Begin with what is there, or found it empty. Raises ``MisuseError`` for a limit below 1."""
+        """Begin empty; what there is is taken in when it is first needed. Raises ``MisuseError`` for a limit below 1."""
         super().__init__(event_limit, topic_limit, index_limit)
         self.shared = shared
+        self.joined = joined
+        self.heard: Callable[[str], None] | None = None
         self._ops: list[tuple[Any, ...]] = []
         self._op_marks: list[int] = []
-        self._version = 0
+        self._restored: MemorySnapshot | None = None
+        self._version = -1
+        self._met = -1  # which connection this copy was made by: a Redis that comes back may have lost what it had last
         self._commits = 0
-        self.refresh()
+        self._beginning = b""
+        self._tokens = map(f"{make_nonce()}-%d".__mod__, count())
+        self._made: set[bytes] = set()  # commits of this copy that will be met again in the log
 
     def refresh(self) -> bool:
-        """Take in what others have committed; whether that was anything. Raises ``MisuseError`` in a transaction."""
-        self._closed()
-        version = self.shared.version()
-        if version is not None and version == self._version:
+        """Take in what others have committed, or begin what nobody has begun; whether that was anything.
+
+        Raises ``GoneError`` when somebody deleted what was held here; after that it begins anew with what is held.
+        """
+        if self._undo is not None:
+            raise MisuseError("what others did is taken in outside of a transaction")
+        try:
+            return self._take_in()
+        except ForgottenError:
+            self.shared.begin(self._beginning, max(self._version, 0), self._packed())
+        except GoneError:
+            if self._version >= 0:
+                self.part()
+                raise
+            self.shared.begin(self._packed())
+        self._version = -1
+        return self._take_in()
+
+    def part(self) -> None:
+        """Hold on its own what is held, until it joins again."""
+        self._version, self.joined = -1, False
+
+    def _take_in(self) -> bool:
+        link = self.shared.link
+        link.hear()
+        if self._met != link.made:
+            news = self.shared.news(-1)
+            self._met = link.made
+        else:
+            news = self.shared.news(self._version)
+        self.joined = True
+        if news is None:
             return False
-        if version is None and self.shared.found(self._version, self._packed()):
-            return False  # nobody knew it, or Redis has forgotten it: what is held here is what there is
-        if version is None or version < self._version:
-            self._load()
-        while commits := self.shared.since(self._version):
-            if commits[0][0] != self._version + 1:
-                self._load()
-                continue
-            for number, commit in commits:
-                self._apply(ormsgpack.unpackb(commit))
+        while news is not None:  # in practice once
+            if news.base is not None:
+                self._load(news.base, news.world, news.beginning)
+            for number, ops, token in news.commits:
+                self._apply(ormsgpack.unpackb(ops), is_own=token in self._made)
+                self._made.discard(token)
                 self._version = number
                 self._commits += 1
-        if self.shared.version() != self._version:
-            self._load()
+            news = self.shared.news(self._version) if len(news.commits) == CHUNK else None
         return True
 
     # Transactions
 
     def begin(self) -> None:
-        """Open the transaction, upon what there is now."""
+        """Open the transaction, upon what there is now. Raises ``GoneError`` too."""
         if self._undo is None:
             self.refresh()
         super().begin()
@@ -94,35 +143,63 @@ class RedisStore(MemoryStore):
         super().rollback(to)
         del self._ops[self._op_marks[to - 1] if to else 0 :]
         del self._op_marks[to:]
+        if not to:
+            self._restored = None
 
-    def commit(self) -> None:
-        """Make all writes since ``begin`` final. Raises ``ConflictError``, and ``UnavailableError``; then all is undone."""
+    def commit(self, *, lax: bool = False) -> None:
+        """Make all writes since ``begin`` final. Raises ``ConflictError``, ``GoneError`` and ``UnavailableError``; then all is undone.
+
+        A ``lax`` commit that writes to ``LAX`` collections only rests on nothing: it cannot fail by others, and is not waited for.
+        """
         self._opened()
-        if self._ops:
+        if self._ops or self._restored:
             try:
-                is_first = self.shared.append(self._version, ormsgpack.packb(self._ops))
-            except BaseException:
+                self._share(is_lax=lax and not self._restored and all(op[1].startswith(LAX) for op in self._ops))
+            except BaseException as error:
                 self.rollback()
+                if isinstance(error, ConflictError):
+                    self.refresh()
                 raise
-            if not is_first:
-                self.rollback()
-                self.refresh()
-                raise ConflictError("somebody else wrote first")
-            self._version += 1
-            self._commits += 1
             self._ops.clear()
+            self._restored = None
         self._op_marks.clear()
         super().commit()
         if self._commits > max(COMPACT_AFTER, sum(len(table.rows) for table in self._tables.values())):
             self._commits = 0
             self.shared.compact(self._version, self._packed())
 
+    def _share(self, *, is_lax: bool) -> None:
+        """Let the others know."""
+        ops, token = ormsgpack.packb(self._ops), next(self._tokens)
+        if is_lax:
+            self._made.add(token.encode())
+            self.shared.append_soon(ops, token, lambda number: self._follow(number, token.encode()))
+        elif self._restored:
+            self._version = self.shared.rebase(self._version, pack(self._restored), ops, token)
+            self._made.clear()
+            self._commits = 0
+        else:
+            self._made.add(token.encode())
+            try:
+                number = self.shared.append(self._version, ops, token)
+            except BaseException:
+                self._made.discard(token.encode())  # should it have been made all the same, it is met as another's
+                raise
+            self._follow(number, token.encode())
+
+    def _follow(self, number: int, token: bytes) -> None:
+        """Be at the version that an own commit made, if nothing lies between; else what lies there is met first."""
+        if number == self._version + 1:
+            self._version = number
+            self._commits += 1
+            self._made.discard(token)
+
     def _write(self, work: Callable[[], T], *op: Any) -> T:
         """Write something down, in the open transaction or in one of its own. What came of it is False if nothing did."""
 
         def write() -> T:
             result = work()
-            if result is not False:
+            if result is not False and self.joined:
                 self._ops.append(op)
             return result
 
@@ -130,7 +207,7 @@ class RedisStore(MemoryStore):
 
     def _within(self, work: Callable[[], T]) -> T:
         """Do something in the open transaction, or in one of its own, as often as others come first."""
-        if self._undo is not None:
+        if self._undo is not None or not self.joined:
             return work()
         for _ in range(TRIES):
             self.begin()
@@ -182,24 +259,32 @@ class RedisStore(MemoryStore):
 
     def restore(self, snapshot: Snapshot) -> None:
         """Hold what the snapshot holds; so do all others from now on."""
-        super().restore(snapshot)
-        world = self._packed()
-        for _ in range(TRIES):
-            if self.shared.rebase(self._version, world):
-                self._version += 1
-                self._commits = 0
-                return
-            self._version = self.shared.version() or 0
-            if not self._version and self.shared.found(1, world):
-                self._version = 1
-                return
-        raise ConflictError(f"others wrote first {TRIES} times")
+
+        def restore() -> None:
+            MemoryStore.restore(self, snapshot)
+            if self.joined and isinstance(snapshot, MemorySnapshot):
+                ops, restored = self._ops[:], self._restored
+                self._ops.clear()
+                self._restored = snapshot
+                self._opened().append(lambda: self._unrestore(ops, restored))
+
+        self._within(restore)
+
+    def _unrestore(self, ops: list[tuple[Any, ...]], restored: MemorySnapshot | None) -> None:
+        self._ops[:] = ops
+        self._restored = restored
+
+    def origin(self) -> MemorySnapshot:
+        """How the world began, whoever began it."""
+        return unpack(self._beginning)
 
     # What is shared
 
-    def _apply(self, ops: list[list[Any]]) -> None:
-        """Do what somebody else did."""
+    def _apply(self, ops: list[list[Any]], *, is_own: bool) -> None:
+        """Do what somebody else did. Of what was done here already only what others may have overtaken is done again."""
         for name, *arguments in ops:
+            if is_own and not (name == "put" and arguments[0].startswith(LAX)):
+                continue
             match name:
                 case "put":
                     MemoryStore.put(self, *arguments)
@@ -209,6 +294,8 @@ class RedisStore(MemoryStore):
                     MemoryStore.number(self, *arguments)
                 case "append":
                     MemoryStore.append(self, *arguments)
+                    if self.heard:
+                        self.heard(arguments[0])
                 case "arm":
                     MemoryStore.arm(self, Timer(*arguments))
                 case "disarm":
@@ -216,62 +303,12 @@ class RedisStore(MemoryStore):
                 case _:
                     raise MisuseError(f"a commit does {name!r}, which this version of the twin does not know")
 
-    def _load(self) -> None:
+    def _load(self, version: int, world: bytes, beginning: bytes) -> None:
         """Hold the world as it was kept last."""
-        base = self.shared.base()
-        if base is None:
-            raise MisuseError("the log of commits has no base: somebody else writes under its name")
-        self._version, world = base
+        self._version, self._beginning = version, beginning
         self._commits = 0
-        self._unpack(ormsgpack.unpackb(world))
+        self._made.clear()
+        MemoryStore.restore(self, unpack(world or beginning))
 
     def _packed(self) -> bytes:
-        tables = {
-            name: [table.created, [[id, table.sequences[id], row] for id, row in table.rows.items()]]  # noqa: A001
-            for name, table in self._tables.items()
-        }
-        log = self._log
-        topics = {
-            name: [
-                each.oldest,
-                each.newest,
-                each.touched,
-                [_plain(one) for one in each.events.values()],
-                _plain(each.last),
-            ]
-            for name, each in log.topics.items()
-        }
-        retired = {name: _plain(last) for name, last in log.retired.items()}
-        timers = [
-            [armed, each.due, each.lifecycle, each.row, each.name] for _, armed, each in self._agenda.live.values()
-        ]
-        return ormsgpack.packb([tables, self._counters, [log.writes, topics, retired], [self._agenda.arming, timers]])
-
-    def _unpack(self, world: list[Any]) -> None:
-        tables, counters, (writes, topics, retired), (arming, timers) = world
-        self._era = object()
-        self._tables = {name: self._table(*each) for name, each in tables.items()}
-        self._counters = counters
-        log = self._log = Log(self._era)
-        log.writes = writes
-        log.retired = {name: Event(name, *last) for name, last in retired.items()}
-        for name, (oldest, newest, touched, events, last) in topics.items():
-            kept = {number: Event(name, number, *rest) for number, *rest in events}
-            end = kept.get(newest) or (Event(name, *last) if last else None)
-            log.topics[name] = Topic(self._era, oldest, newest, touched, kept, end)
-        agenda = self._agenda = Agenda(self._era)
-        for armed, *timer in timers:
-            made = Timer(*timer)
-            agenda.change((made.lifecycle, made.row), (made.due, armed, made))
-        agenda.arming = arming
-
-    def _table(self, created: int, rows: list[list[Any]]) -> Table:
-        table = Table(self._era)
-        for id, sequence, row in rows:  # noqa: A001 - as above
-            table.rows[id], table.sequences[id] = row, sequence
-        table.created = created
-        return table
-
-
-def _plain(event: Event | None) -> list[Any] | None:
-    return [event.number, event.instant, event.kind, event.data, event.serial] if event else None
+        return pack(MemoryStore.snapshot(self))

@@ -162,8 +162,8 @@ class Store(Protocol):
         ...
 
     def snapshot(self) -> Snapshot:
-        """All that the store holds now. Raises ``MisuseError`` while a transaction is open."""
+        """All that the store holds now, what is provisional too."""
         ...
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Hold what the snapshot holds. Raises ``MisuseError`` in a transaction and for another kind of store's."""
+        """Hold what the snapshot holds. Raises ``MisuseError`` for another kind of store's."""

@@ -10,9 +10,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from tasktwin.behaviour.fault import parse_faults
-from tasktwin.behaviour.worlds import DEFAULT, TooManyWorldsError, Worlds
+from tasktwin.behaviour.worlds import DEFAULT, Worlds
 from tasktwin.contract import Match, NoMethod, Reading
-from tasktwin.errors import MisuseError, Refusal
+from tasktwin.errors import ConflictError, MisuseError, Refusal, TooManyWorldsError, UnavailableError
 from tasktwin.exchange.pipeline import Pipeline
 from tasktwin.server.asgi import Receive, Scope, Send
 from tasktwin.server.control import orders, rows, seen, time, tokens, worlds
@@ -70,6 +70,8 @@ class Control:
             answer = problem(400, str(error))
         except Refusal as error:
             answer = problem(409, str(error))
+        except (UnavailableError, ConflictError) as error:
+            answer = problem(503, f"the store that is shared cannot be used now, try again: {error}")
         except Exception as error:  # noqa: BLE001 - a defect of the twin is told in the control plane's own words too
             traceback.print_exc()
             answer = problem(500, f"the twin has a defect: {type(error).__name__}: {error}")
@@ -99,10 +101,8 @@ class Control:
             _explain(found.operation.id, reading)
             raise _unreadable(reading)
         world = None if found.operation.id in WORLDLESS else self.worlds.get(name)
-        if world and found.operation.id not in TIMELESS:
-            world.tick()
         call = Call(request, reading, name, world, self.worlds, self.pipeline, self.hub, self.prefix)
-        return HANDLERS[found.operation.id](call)
+        return _act(found.operation.id, call)
 
     def _place(self, request: Request) -> tuple[str, str]:
         """The route's path, and the world that it acts on: named by the path, by the header, or the default one."""
@@ -120,6 +120,22 @@ class Control:
                 "the control plane needs the token that was given or printed when the twin started: Authorization: Bearer TOKEN",
                 {"www-authenticate": "Bearer"},
             )
+
+
+def _act(operation: str, call: Call) -> Response:
+    """Do what the operation does, as one with all who share the world."""
+    world, handle = call.acted_on, HANDLERS[operation]
+    if world is None:
+        return handle(call)
+    if operation in seen.ROUTES:
+        world.look()
+
+    def act() -> Response:
+        if operation not in TIMELESS:
+            world.tick()
+        return handle(call)
+
+    return world.agree(act)
 
 
 def _explain(operation: str, reading: Reading) -> None:

@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse, Response
 from tasktwin import __version__
 from tasktwin.behaviour.fault import parse_faults
 from tasktwin.behaviour.world import Saved, World
-from tasktwin.behaviour.worlds import MOST_KEPT, MOST_SNAPSHOTS, NAME, Plan
+from tasktwin.behaviour.worlds import MOST_KEPT, MOST_SNAPSHOTS, NAME, About, Plan
 from tasktwin.server.control.call import Call, Handler, ProblemError, answer, free_name, read_instant
 from tasktwin.server.control.contract import control_document
 from tasktwin.server.control.page import page
@@ -34,7 +34,7 @@ def get_contract(_call: Call) -> Response:
 
 def list_worlds(call: Call) -> Response:
     """The worlds there are."""
-    return answer(200, {"worlds": [_told(call, world) for world in call.worlds], "limit": call.worlds.plan.limit})
+    return answer(200, {"worlds": [_told(call, each) for each in call.worlds.about()], "limit": call.worlds.plan.limit})
 
 
 def create_world(call: Call) -> Response:
@@ -50,13 +50,13 @@ def create_world(call: Call) -> Response:
     if "faults" in wish:
         rules = call.rules
         given["faults"] = parse_faults(wish["faults"], rules.contract.operations, rules.streams, "/faults")
-    return answer(201, _told(call, call.worlds.create(name, replace(plan, **given), origin)))
+    return answer(201, _told(call, About.of(call.worlds.create(name, replace(plan, **given), origin))))
 
 
 def _origin(call: Call, name: str) -> tuple[Plan, Saved]:
     """A world as it is now, or a snapshot of the world that the request names; and how that world began."""
     here, other = call.worlds.find(call.name), call.worlds.find(name)
-    saved = other.save() if other else here.snapshots.get(name) if here else None
+    saved = other.agree(other.save) if other else here.snapshots.get(name) if here else None
     world = other or here
     if saved is None or world is None:
         raise ProblemError(404, f"there is no world and no snapshot {name!r}")
@@ -67,7 +67,8 @@ def _origin(call: Call, name: str) -> tuple[Plan, Saved]:
 
 def get_world(call: Call) -> Response:
     """One world."""
-    return answer(200, _told(call, _existing(call, call.read.path["name"])))
+    world = _existing(call, call.read.path["name"])
+    return answer(200, _told(call, world.agree(lambda: About.of(world))))
 
 
 def delete_world(call: Call) -> Response:
@@ -80,7 +81,7 @@ def delete_world(call: Call) -> Response:
 def reset(call: Call) -> Response:
     """Back to how the world began."""
     call.world.begin_again()
-    return answer(200, _told(call, call.world))
+    return answer(200, _told(call, About.of(call.world)))
 
 
 def _existing(call: Call, name: str) -> World:
@@ -90,14 +91,14 @@ def _existing(call: Call, name: str) -> World:
     return world
 
 
-def _told(call: Call, world: World) -> Json:
+def _told(call: Call, world: About) -> Json:
     root = f"{call.origin}{CONTROL}/worlds/{world.name}"
     return {
         "name": world.name,
         "base_url": f"{root}/api",
         "control_url": f"{root}/control",
-        "seeds": world.beginning.seeds,
-        "seed": world.beginning.seed,
+        "seeds": world.seeds,
+        "seed": world.seed,
         "now": format_instant(world.clock.now(), "microseconds"),
         "mode": world.clock.mode,
         "limits": world.limits,
@@ -120,7 +121,7 @@ def take_snapshot(call: Call) -> Response:
     assert NAME.fullmatch(name)
     if name not in call.world.snapshots and len(call.world.snapshots) >= MOST_SNAPSHOTS:
         raise ProblemError(409, f"a world keeps at most {MOST_SNAPSHOTS} snapshots")
-    if sum(len(each.snapshots) for each in call.worlds) >= MOST_KEPT:
+    if call.worlds.snapshots() >= MOST_KEPT:
         raise ProblemError(503, f"all worlds together keep at most {MOST_KEPT} snapshots: delete worlds")
     saved = call.world.snapshots[name] = call.world.save()
     return answer(201, {"name": name, "now": format_instant(saved.now, "microseconds")})
@@ -133,7 +134,7 @@ def restore_snapshot(call: Call) -> Response:
         known = ", ".join(call.world.snapshots) or "none"
         raise ProblemError(404, f"there is no snapshot {call.read.path['name']!r}; there are {known}")
     call.world.restore(saved)
-    return answer(200, _told(call, call.world))
+    return answer(200, _told(call, About.of(call.world)))
 
 
 ROUTES: dict[str, Handler] = {

@@ -1,0 +1,156 @@
+"""The connection of one process to Redis or Valkey: questions that are waited for, and things told that are not.
+
+One caller at a time. Built upon redis-py's connection, without its pool and retries: a command is never sent twice, since
+whether the first one was carried out is not known.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from hashlib import sha1
+from typing import Any, Final
+
+from tasktwin.errors import MisuseError, UnavailableError
+from tasktwin.state.clock import elapsed
+
+PATIENCE: Final = 2.0
+"""Seconds after which Redis counts as gone."""
+
+RESPITE: Final = 1.0
+"""Seconds for which a Redis that did not answer in time is not asked again: everybody would wait as long."""
+
+MOST_UNREAD: Final = 1_000
+"""So many answers are left unread before they are waited for."""
+
+Heard = Callable[[Any], None]
+"""Told what Redis answered."""
+
+
+class Script:
+    """A Lua script, which Redis carries out wholly or not at all."""
+
+    __slots__ = ("name", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.name = sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+class RedisLink:
+    """A connection that is made when it is needed, and made anew after a failure; ``made`` counts how often.
+
+    Raises ``MisuseError`` for what is no ``redis://``, ``rediss://`` or ``unix://`` URL. Whatever asks raises ``UnavailableError``.
+    """
+
+    def __init__(self, url: str) -> None:
+        from redis import Redis  # noqa: PLC0415 - only who shares a store has it
+
+        self.url = url
+        try:
+            pool = Redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE).connection_pool
+            self._connection: Any = pool.make_connection()  # its methods have no types
+        except (ValueError, TypeError) as error:
+            raise MisuseError(f"{url!r} is no address of a Redis: {error}") from None
+        self._unread: deque[Heard | None] = deque()
+        self._known: set[str] = set()
+        self._gone_until = 0.0
+        self.made = 0
+
+    def ask(self, *command: str | bytes | int) -> Any:
+        """What Redis answers to a command."""
+        self.hear()
+
+        def ask() -> Any:
+            self._send(command)
+            return self._read()
+
+        return self._carry_out(ask)
+
+    def look(self, script: Script, keys: list[str], *arguments: str | bytes | int) -> Any:
+        """What a script answers that changes nothing: a connection that was lost meanwhile is made anew, and it is asked again."""
+        made = self.made
+        try:
+            return self.run(script, keys, *arguments)
+        except UnavailableError:
+            if self.made != made + 1 or elapsed() < self._gone_until:
+                raise
+            return self.run(script, keys, *arguments)
+
+    def run(self, script: Script, keys: list[str], *arguments: str | bytes | int) -> Any:
+        """What a script answers."""
+        self.hear()
+
+        def run() -> Any:
+            self._teach(script)
+            self._send(("EVALSHA", script.name, len(keys), *keys, *arguments))
+            return self._read()
+
+        return self._carry_out(run)
+
+    def tell(self, script: Script, keys: list[str], *arguments: str | bytes | int, heard: Heard | None = None) -> None:
+        """Have a script run, and do not wait for its answer; ``heard`` is told it before anything else is asked."""
+
+        def send() -> None:
+            self._teach(script)
+            self._send(("EVALSHA", script.name, len(keys), *keys, *arguments))
+
+        self._carry_out(send)
+        self._unread.append(heard)
+        if len(self._unread) > MOST_UNREAD:
+            self.hear()
+
+    def hear(self) -> None:
+        """Take in what Redis answered to what it was told."""
+        while self._unread:
+            answer = self._carry_out(self._read)
+            heard = self._unread.popleft()
+            if heard:
+                heard(answer)
+
+    def close(self) -> None:
+        """Leave. The next question connects anew."""
+        self.made += 1
+        self._unread.clear()
+        self._known.clear()
+        self._connection.disconnect()
+
+    def _carry_out(self, work: Callable[[], Any]) -> Any:
+        from redis.exceptions import RedisError, ResponseError, TimeoutError  # noqa: A004, PLC0415 - as above
+
+        if elapsed() < self._gone_until:
+            raise UnavailableError("Redis did not answer in time a moment ago")
+        try:
+            return work()
+        except ResponseError as error:
+            self.close()
+            raise UnavailableError(f"Redis refuses: {error}") from error
+        except (RedisError, OSError) as error:
+            self.close()
+            if isinstance(error, TimeoutError):
+                self._gone_until = elapsed() + RESPITE
+            raise UnavailableError(f"Redis does not answer: {error}") from error
+        except BaseException:
+            self.close()  # half a question may be under way
+            raise
+
+    def _teach(self, script: Script) -> None:
+        """Make Redis know a script; one that was restarted knows none."""
+        if script.name in self._known:
+            return
+        while self._unread:  # answers come in order
+            answer = self._read()
+            heard = self._unread.popleft()
+            if heard:
+                heard(answer)
+        self._send(("SCRIPT", "LOAD", script.text))
+        self._read()
+        self._known.add(script.name)
+
+    def _send(self, command: tuple[str | bytes | int, ...]) -> None:
+        packed = self._connection.pack_command(*command)
+        self._connection.send_packed_command(packed, check_health=False)
+
+    def _read(self) -> Any:
+        answer = self._connection.read_response()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
