@@ -1,10 +1,12 @@
-"""What several tests share: a twin served by the real command on a real port."""
+"""What several tests share: a twin served by the real command on a real port, and which store it keeps its worlds in."""
 
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from uuid import uuid4
 
 import pytest
+from tests.state import redis_server
 
 Serve = Callable[..., str]
 
@@ -28,3 +30,23 @@ def serve() -> Iterator[Serve]:
         process.wait(timeout=10)
         assert process.stdout is not None
         process.stdout.close()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--store redis``: all twins keep their worlds in a real Redis."""
+    parser.addoption("--store", choices=["memory", "redis"], default="memory")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _store(pytestconfig: pytest.Config) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if pytestconfig.getoption("--store") == "redis":
+            patch.setenv("TASKTWIN_STORE", redis_server.url())
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _own_store(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The twins that a test starts share nothing with those of another."""
+    if pytestconfig.getoption("--store") == "redis":
+        monkeypatch.setenv("TASKTWIN_STORE", f"{redis_server.url()}?prefix={uuid4().hex}")

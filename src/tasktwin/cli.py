@@ -87,6 +87,22 @@ def main() -> None:
     "--clock", default="real", show_default=True, metavar="real|frozen|xN", help="How time passes in the worlds."
 )
 @click.option(
+    "--store",
+    envvar="TASKTWIN_STORE",
+    default="memory",
+    show_default=True,
+    metavar="memory|redis://…",
+    help="Where worlds are kept: all processes that name the same Redis share them.",
+)
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Serve with so many processes; needs a store that they share.",
+)
+@click.option(
     "--responses",
     default="strict",
     show_default=True,
@@ -139,13 +155,15 @@ def serve(
     seed: int,
     now: str | None,
     clock: str,
+    store: str,
+    workers: int,
     responses: Any,
     journal: int,
     limits: Any,
     faults: str,
     control_token: str,
     cors: tuple[str, ...],
-    log_format: str,
+    log_format: Any,
     *,
     reloads: bool,
     quiet: bool,
@@ -154,38 +172,57 @@ def serve(
     from tasktwin.behaviour.worlds import Plan
     from tasktwin.provider import bundled, load
     from tasktwin.provider.fault_file import read_faults
-    from tasktwin.server import create_app
-    from tasktwin.server.run import Place, bind, is_loopback, json_line, run, text_line
-    from tasktwin.state import parse_instant
+    from tasktwin.server.run import Place, bind, is_loopback, run
+    from tasktwin.server.serving import Serving, run_workers
 
-    try:
-        instant = parse_instant(now) if now else None
-    except ValueError as error:
-        raise MisuseError(f"--now: {error}") from None
-    if not control_token.isascii():
-        raise MisuseError("--control-token: headers carry ASCII only")
+    _check_serving(control_token, store, workers, reloads=reloads)
     loaded = [load(name) for name in providers or bundled()]
     printed = "" if is_loopback(host) or control_token else make_control_token()
     ordered = read_faults(faults, loaded) if faults else ()
-    plan = Plan(seeds, seed, instant, clock, journal, limits=limits, faults=ordered)
-    application = create_app(
-        *loaded,
-        plan=plan,
-        responses=responses,
-        control_token=control_token or printed,
-        cors=cors or None,
+    serving = Serving(
+        tuple(providers or bundled()),
+        Plan(seeds, seed, _instant(now), clock, journal, limits=limits, faults=ordered),
+        responses,
+        control_token or printed,
+        cors,
         mounted=len(loaded) > 1 or not providers,
+        store=store,
+        log="" if quiet else log_format,
     )
+    application = serving.application(loaded)
     listener, url = bind(Place(host, port))
     if printed:
         click.echo(f"control token: {printed}", err=True)
+    if trouble := application.trouble():
+        complain("warning", trouble)
     click.echo(url)
     if not quiet:
         for app, provider in zip(application.apps, loaded, strict=True):
             _greet(provider, url + app.prefix)
     sys.stdout.flush()
-    log = None if quiet else json_line if log_format == "json" else text_line
-    run(application, listener, log, _reloader(application, loaded, quiet=quiet) if reloads else None)
+    if workers > 1:
+        run_workers(serving, listener, workers)
+    else:
+        run(application, listener, serving.line, _reloader(application, loaded, quiet=quiet) if reloads else None)
+
+
+def _check_serving(control_token: str, store: str, workers: int, *, reloads: bool) -> None:
+    """Raises ``MisuseError`` for what does not go together."""
+    if not control_token.isascii():
+        raise MisuseError("--control-token: headers carry ASCII only")
+    if workers > 1 and store == "memory":
+        raise MisuseError("--workers: processes share no memory. Add --store redis://HOST:PORT, which they can share")
+    if reloads and store != "memory":
+        raise MisuseError("--reload changes the data of one process only, so it does not go with --store redis://…")
+
+
+def _instant(now: str | None) -> int | None:
+    from tasktwin.state import parse_instant
+
+    try:
+        return parse_instant(now) if now else None
+    except ValueError as error:
+        raise MisuseError(f"--now: {error}") from None
 
 
 def _reloader(application: "Application", loaded: list["Provider"], *, quiet: bool) -> "Reloader":

@@ -1,23 +1,27 @@
 """The small task API of ``tests.provider.small`` as rules and worlds, without files once it is read."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from tests.provider.small import edited, write
 
 from tasktwin.behaviour.perform import perform
 from tasktwin.behaviour.rules import Effect, Rules
 from tasktwin.behaviour.seed import Seeds
+from tasktwin.behaviour.shared_worlds import SharedWorlds
 from tasktwin.behaviour.verb import Call, Outcome
 from tasktwin.behaviour.world import World
-from tasktwin.behaviour.worlds import Plan, Worlds
+from tasktwin.behaviour.worlds import DEFAULT, Plan, Worlds
 from tasktwin.contract import compile_contract
 from tasktwin.provider.build import Builder
 from tasktwin.provider.data_file import read_data
 from tasktwin.provider.document import read_document
 from tasktwin.provider.seed_file import read_seeds
 from tasktwin.state import parse_instant
+from tasktwin.state.redis_link import RedisLink
 
 NOON = parse_instant("2026-01-01T12:00:00Z")
 HOUR = 3_600
@@ -35,7 +39,20 @@ def rules(
 
 def worlds(folder: Path, files: Mapping[str, str] | None = None, effects: Mapping[str, Effect] | None = None, **plan: Any) -> Worlds:  # fmt: skip
     """All worlds of such rules; they begin at noon and time stands still."""
-    return Worlds(*rules(folder, files, effects), Plan(**{"now": NOON, "mode": "frozen", **plan}))
+    plan_ = Plan(**{"now": NOON, "mode": "frozen", **plan})
+    if store := os.environ.get("TASKTWIN_STORE"):
+        return _SharedWorlds(*rules(folder, files, effects), plan_, RedisLink(store), uuid4().hex)
+    return Worlds(*rules(folder, files, effects), plan_)
+
+
+class _SharedWorlds(SharedWorlds):
+    """Worlds that are used without a server, which would join them."""
+
+    def get(self, name: str = DEFAULT) -> World:
+        """The world, joined."""
+        world = super().get(name)
+        world.agree(lambda: None)
+        return world
 
 
 def world(folder: Path, *edits: tuple[str, str], effects: Mapping[str, Effect] | None = None) -> World:

@@ -65,7 +65,7 @@ class SharedWorld(World):
         self.era = machine_now()  # no other era of any world of this name is the same
         self.running = _Running(store)
         self.snapshots = _Snapshots(self)
-        store.heard = self.news.add
+        store.heard = self._hear
         self._write_out()
 
     @property
@@ -118,6 +118,10 @@ class SharedWorld(World):
                     self._mention()
                 return result
         raise ConflictError(f"others were first {TRIES} times")
+
+    def _hear(self, topic: str) -> None:
+        if self.watched:
+            self.news.add(topic)
 
     def _mention(self) -> None:
         """Let it be known that it is used, and what it goes by now."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,14 @@ class Provider:
     scenarios: tuple[Path, ...]
     data: Mapping[str, Any]
     inferred: bool
+
+    def fingerprint(self) -> str:
+        """What stands for the folder's data: as long as it is the same, they are. Raises ``DataError`` if they cannot be read."""
+        digest = blake2b(digest_size=6)
+        for path in sorted(self.folder.rglob("*.yaml")):
+            with _telling(path, path.name):
+                digest.update(path.relative_to(self.folder).as_posix().encode() + path.read_bytes())
+        return digest.hexdigest()
 
 
 def load(name: str) -> Provider:

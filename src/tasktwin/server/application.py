@@ -1,7 +1,10 @@
 """The composition root: providers in, one ASGI application out."""
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -11,7 +14,7 @@ from starlette.routing import Route
 
 from tasktwin import __version__
 from tasktwin.behaviour.worlds import Plan, Worlds
-from tasktwin.errors import MisuseError
+from tasktwin.errors import MisuseError, UnavailableError
 from tasktwin.exchange.pipeline import Pipeline, Responses
 from tasktwin.provider import Provider, load
 from tasktwin.server.asgi import App, Receive, Scope, Send
@@ -23,6 +26,14 @@ from tasktwin.server.cors import Cors
 from tasktwin.server.stream import PATIENCE, Hub
 from tasktwin.server.transport import CONTROL, Listener, ProviderApp, is_preflight, raw_path
 
+if TYPE_CHECKING:
+    from tasktwin.server.herald import Herald
+    from tasktwin.state.redis_link import RedisLink
+
+
+MEMORY = "memory"
+"""The store that nobody shares."""
+
 
 @dataclass(slots=True)
 class Application:
@@ -31,6 +42,7 @@ class Application:
     apps: tuple[ProviderApp, ...]
     landing: App
     cors: Cors
+    link: "RedisLink | None" = None
     by_prefix: dict[str, ProviderApp] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -41,6 +53,15 @@ class Application:
         """Tell ``listener`` of every exchange once it is answered."""
         for app in self.apps:
             app.listeners.append(listener)
+
+    def trouble(self) -> str:
+        """What is wrong with the store that is shared; "" if nothing is."""
+        try:
+            if self.link:
+                self.link.ask("PING")
+        except UnavailableError as error:
+            return f"{error}. Until it does, requests are answered with 503"
+        return ""
 
     def close(self) -> None:
         """Let all open streams end, so that the server can stop."""
@@ -81,13 +102,16 @@ def create_app(
     mounted: bool | None = None,
     patience: float = PATIENCE,
     cors: Sequence[str] | str | None = None,
+    store: str = "",
 ) -> Application:
     """The twin of one or several APIs as an ASGI application.
 
     A text is a bundled name or a folder, which is loaded. One provider is served at the root, several (or one with ``mounted``) each under ``/<name>``. Who reads a stream
     and takes in nothing for ``patience`` seconds is dropped. ``cors`` are the origins whose web pages may read the API's
-    answers: ``None`` those of this machine, else as browsers write them, ``*`` for any or ``none``. Raises
-    ``MisuseError`` when one lacks the seeds, two have one name, or an origin is none.
+    answers: ``None`` those of this machine, else as browsers write them, ``*`` for any or ``none``. ``store`` is ``memory``
+    or the URL of a Redis, in which all applications that name it share their worlds; if nothing is said, it is what
+    the environment variable ``TASKTWIN_STORE`` says, else ``memory``. Raises
+    ``MisuseError`` when one lacks the seeds, two have one name, an origin is none, or the store is none.
     """
     if not providers:
         raise MisuseError("there is nothing to serve: give at least one provider")
@@ -97,23 +121,62 @@ def create_app(
         raise MisuseError(f"two of the providers are called {twice[0]!r}: each needs a name of its own")
     mounted = len(loaded) > 1 if mounted is None else mounted
     pages = Cors.of(cors)
-    apps = tuple(
-        _provider_app(
-            each, f"/{each.name}" if mounted else "", plan or Plan(), responses, control_token, patience, pages
-        )
-        for each in loaded
+    common = _Common(
+        plan or Plan(),
+        responses,
+        control_token,
+        patience,
+        pages,
+        *_shared(store or os.environ.get("TASKTWIN_STORE") or MEMORY),
     )
-    return Application(apps, _landing(apps, has_token=bool(control_token)), pages)
+    apps = tuple(_provider_app(each, f"/{each.name}" if mounted else "", common) for each in loaded)
+    return Application(apps, _landing(apps, has_token=bool(control_token)), pages, common.link)
 
 
-def _provider_app(
-    provider: Provider, prefix: str, plan: Plan, responses: Responses, token: str, patience: float, cors: Cors
-) -> ProviderApp:
-    pipeline = Pipeline(provider.rules, responses)
-    worlds = Worlds(provider.rules, provider.seeds, plan)
-    worlds.get()
-    hub = Hub(patience)
-    return ProviderApp(pipeline, worlds, Control(pipeline, worlds, hub, prefix, token), prefix, hub, cors)
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What all providers of an application have in common."""
+
+    plan: Plan
+    responses: Responses
+    token: str
+    patience: float
+    cors: Cors
+    link: "RedisLink | None"
+    herald: "Herald | None"
+
+    def worlds(self, provider: Provider) -> Worlds:
+        """The provider's worlds, where they are kept."""
+        if self.link is None:
+            return Worlds(provider.rules, provider.seeds, self.plan)
+        from tasktwin.behaviour.shared_worlds import SharedWorlds  # noqa: PLC0415 - only who shares a store pays for it
+
+        prefix = f"{self.link.prefix}{provider.name}-{provider.fingerprint()}"
+        return SharedWorlds(provider.rules, provider.seeds, self.plan, self.link, prefix)
+
+
+def _shared(store: str) -> tuple["RedisLink | None", "Herald | None"]:
+    """The way to the store that is shared, if it is."""
+    if store == MEMORY:
+        return None, None
+    try:
+        from tasktwin.server.herald import Herald  # noqa: PLC0415 - as above
+        from tasktwin.state.redis_link import RedisLink  # noqa: PLC0415
+
+        link = RedisLink(store)
+    except ImportError as error:
+        raise MisuseError(f"to share a store, {error.name} is needed: pip install 'tasktwin[redis]'") from None
+    return link, Herald(link.url)
+
+
+def _provider_app(provider: Provider, prefix: str, common: _Common) -> ProviderApp:
+    pipeline = Pipeline(provider.rules, common.responses)
+    worlds = common.worlds(provider)
+    with suppress(UnavailableError):  # then it is taken in once the store that is shared answers
+        worlds.get().agree(lambda: None)
+    hub = Hub(common.patience, common.herald)
+    control = Control(pipeline, worlds, hub, prefix, common.token)
+    return ProviderApp(pipeline, worlds, control, prefix, hub, common.cors)
 
 
 def _landing(apps: Sequence[ProviderApp], *, has_token: bool) -> App:

@@ -12,6 +12,7 @@ from typing import Protocol
 from tasktwin.behaviour.stream import BEHIND, BROKEN, DEFECT, MOST, RESET
 from tasktwin.behaviour.telling import Told
 from tasktwin.behaviour.world import World
+from tasktwin.errors import ConflictError, UnavailableError
 from tasktwin.exchange.trouble import Trouble
 from tasktwin.server.asgi import Receive, Scope, Send
 from tasktwin.state import elapsed
@@ -24,6 +25,9 @@ PATIENCE = 30.0
 
 LONGEST_NAP = 3_600.0
 """Real seconds after which a sleeper looks at the clock again; longer waits are beyond some timers."""
+
+RESPITE = 0.5
+"""Real seconds after which a store that did not answer is asked again for timers that are due."""
 
 PART = 65_536
 """Bytes that are sent at once; what follows is sent when the client has taken in most of them."""
@@ -55,11 +59,25 @@ Closed = Callable[[str, float], None]
 """Told why a stream is over, and how many real seconds it was open."""
 
 
+class Listening(Protocol):
+    """What tells of what other processes wrote: see ``Herald``."""
+
+    async def attend(self, watch: "Watch") -> None:
+        """Listen for a world."""
+
+    def leave(self, watch: "Watch") -> None:
+        """Listen for it no longer."""
+
+    def close(self) -> None:
+        """Listen no longer."""
+
+
 class Hub:
     """The open streams of one provider. For one event loop."""
 
-    def __init__(self, patience: float = PATIENCE) -> None:
+    def __init__(self, patience: float = PATIENCE, herald: "Listening | None" = None) -> None:
         self.patience = patience
+        self.herald = herald
         self.closing = False
         self.count = 0
         self.watches: dict[World, Watch] = {}
@@ -80,6 +98,8 @@ class Hub:
         self.count += 1
         why = DEFECT
         try:
+            if self.herald and watch.count == 1:
+                await self.herald.attend(watch)
             why = await reader.run()
         except asyncio.CancelledError:
             why = STOPPED if self.closing else GONE
@@ -91,6 +111,8 @@ class Hub:
             self.count -= 1
             if watch.remove(reader):
                 del self.watches[world]
+                if self.herald:
+                    self.herald.leave(watch)
             closed(why, elapsed() - began)
             self.spread(world)
 
@@ -113,6 +135,8 @@ class Hub:
     def close(self) -> None:
         """Let all streams end."""
         self.closing = True
+        if self.herald:
+            self.herald.close()
         for watch in self.watches.values():
             for readers in watch.readers.values():
                 for reader in readers:
@@ -126,14 +150,21 @@ class Watch:
     def __init__(self, world: World) -> None:
         self.world = world
         self.readers: dict[str, set[Reader]] = {}
+        self._era = world.era
         self._alarm: asyncio.TimerHandle | None = None
         self._due: int | None = None
+        self._late = False
 
     def add(self, reader: "Reader") -> None:
         """One more reader."""
         self.readers.setdefault(reader.feed.topic, set()).add(reader)
         self.world.watched += 1
         self._arm()
+
+    @property
+    def count(self) -> int:
+        """How many readers there are."""
+        return sum(map(len, self.readers.values()))
 
     def remove(self, reader: "Reader") -> bool:
         """One reader less; whether it was the last."""
@@ -152,6 +183,9 @@ class Watch:
     def spread(self) -> None:
         """Wake the readers of what was written."""
         news = self.world.news
+        if self.world.era != self._era:
+            self._era = self.world.era
+            self.stir()
         if news:
             for topic in news & self.readers.keys():
                 for reader in self.readers[topic]:
@@ -170,8 +204,12 @@ class Watch:
 
     def tick(self) -> None:
         """Let the world's time be now; what its timers write is spread."""
+        self._late = False
         try:
-            self.world.tick()
+            self.world.agree(self.world.tick)
+        except (UnavailableError, ConflictError):
+            self._late = True
+            self.world.instant = self.world.clock.now()  # who only waits for time goes on
         except Exception:  # noqa: BLE001 - nobody asked, so nobody can be answered
             traceback.print_exc()
         self.spread()
@@ -181,6 +219,7 @@ class Watch:
         self._due = self.world.store.next_due()
         seconds = None if self._due is None else self.world.clock.until(self._due)
         if seconds is not None:
+            seconds = max(seconds, RESPITE) if self._late else seconds
             self._alarm = asyncio.get_running_loop().call_later(_nap(seconds), self._ring)
 
     def _disarm(self) -> None:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from hashlib import sha1
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from tasktwin.errors import MisuseError, UnavailableError
 from tasktwin.state.clock import elapsed
@@ -38,15 +39,15 @@ class Script:
 class RedisLink:
     """A connection that is made when it is needed, and made anew after a failure; ``made`` counts how often.
 
-    Raises ``MisuseError`` for what is no ``redis://``, ``rediss://`` or ``unix://`` URL. Whatever asks raises ``UnavailableError``.
+    A parameter ``prefix`` of the URL is ``prefix`` here: who names another shares nothing. Raises ``MisuseError`` for what is no ``redis://``, ``rediss://`` or ``unix://`` URL. Whatever asks raises ``UnavailableError``.
     """
 
     def __init__(self, url: str) -> None:
         from redis import Redis  # noqa: PLC0415 - only who shares a store has it
 
-        self.url = url
+        self.url, self.prefix = _split(url)
         try:
-            pool = Redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE).connection_pool
+            pool = Redis.from_url(self.url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE).connection_pool
             self._connection: Any = pool.make_connection()  # its methods have no types
         except (ValueError, TypeError) as error:
             raise MisuseError(f"{url!r} is no address of a Redis: {error}") from None
@@ -154,3 +155,12 @@ class RedisLink:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+def _split(url: str) -> tuple[str, str]:
+    """The URL without its parameter ``prefix``, and that."""
+    parts = urlsplit(url)
+    given = parse_qsl(parts.query)
+    prefix = "".join(f"{value}:" for name, value in given if name == "prefix")
+    rest = urlencode([(name, value) for name, value in given if name != "prefix"])
+    return urlunsplit(parts._replace(query=rest)), prefix

@@ -79,6 +79,11 @@ class RedisStore(MemoryStore):
         self._tokens = map(f"{make_nonce()}-%d".__mod__, count())
         self._made: set[bytes] = set()  # commits of this copy that will be met again in the log
 
+    @property
+    def version(self) -> int:
+        """The number of the last commit that is held; -1 before it has joined."""
+        return self._version
+
     def refresh(self) -> bool:
         """Take in what others have committed, or begin what nobody has begun; whether that was anything.
 
@@ -309,6 +314,9 @@ class RedisStore(MemoryStore):
         self._commits = 0
         self._made.clear()
         MemoryStore.restore(self, unpack(world or beginning))
+        if self.heard:
+            for topic in self.topics():
+                self.heard(topic)
 
     def _packed(self) -> bytes:
         return pack(MemoryStore.snapshot(self))
