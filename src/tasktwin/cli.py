@@ -114,7 +114,14 @@ def main() -> None:
     metavar="FILE|gentle",
     help="Trouble that worlds begin with: a file of faults, or the bundled set that no well-written client notices.",
 )
-@click.option("--control-token", default="", metavar="T", help="Token that the control plane asks for.")
+@click.option(
+    "--control-token",
+    default="",
+    envvar="TASKTWIN_CONTROL_TOKEN",
+    show_envvar=True,
+    metavar="T",
+    help="Token that the control plane asks for; the variable keeps it out of the list of processes.",
+)
 @click.option(
     "--cors",
     multiple=True,
@@ -162,8 +169,8 @@ def serve(
         instant = parse_instant(now) if now else None
     except ValueError as error:
         raise MisuseError(f"--now: {error}") from None
-    if not control_token.isascii():
-        raise MisuseError("--control-token: headers carry ASCII only")
+    if not (control_token.isascii() and control_token.isprintable()):
+        raise MisuseError("--control-token: headers carry printable ASCII only, and no line breaks")
     loaded = [load(name) for name in providers or bundled()]
     printed = "" if is_loopback(host) or control_token else make_control_token()
     ordered = read_faults(faults, loaded) if faults else ()
