@@ -103,7 +103,8 @@ def test_the_version_is_that_of_the_package() -> None:
         (["serve", "--port", "http"], "'http' is not a valid integer"),
         (["serve", "--host", "nowhere.invalid"], "cannot listen on nowhere.invalid"),
         (["serve", "--host", ""], "there is no address to listen on"),
-        (["serve", "--control-token", "sésame"], "--control-token: headers carry ASCII only"),
+        (["serve", "--control-token", "sésame"], "--control-token: headers carry printable ASCII only"),
+        (["serve", "--control-token", "sesame\n"], "and no line breaks"),
         (["serve", "--journal", "-1"], "-1 is not in the range"),
         (["serve", "--seed", "-1"], "-1 is not in the range"),
         (["serve", "--responses", "maybe"], "'maybe' is not one of"),
@@ -333,6 +334,23 @@ def test_a_given_token_is_asked_for_and_not_printed() -> None:
         process.terminate()
         out, errors = process.communicate(timeout=10)
     assert "sesame" not in out + errors
+
+
+def test_a_token_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TASKTWIN_CONTROL_TOKEN", "sesame")
+    with served("uumit", "-q") as (process, lines):
+        assert httpx2.post(f"{lines[0]}/_tasktwin/reset").status_code == 401
+        assert httpx2.post(f"{lines[0]}/_tasktwin/reset", headers={"Authorization": "Bearer sesame"}).status_code == 200
+        process.terminate()
+        out, errors = process.communicate(timeout=10)
+    assert "sesame" not in out + errors
+
+
+def test_an_empty_token_in_the_environment_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TASKTWIN_CONTROL_TOKEN", "")
+    with served("uumit", "--host=0.0.0.0", "-q") as (process, _):
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("control token: ")
 
 
 # ── what is imported ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -130,7 +130,14 @@ def main() -> None:
     metavar="FILE|gentle",
     help="Trouble that worlds begin with: a file of faults, or the bundled set that no well-written client notices.",
 )
-@click.option("--control-token", default="", metavar="T", help="Token that the control plane asks for.")
+@click.option(
+    "--control-token",
+    default="",
+    envvar="TASKTWIN_CONTROL_TOKEN",
+    show_envvar=True,
+    metavar="T",
+    help="Token that the control plane asks for; the variable keeps it out of the list of processes.",
+)
 @click.option(
     "--cors",
     multiple=True,
@@ -208,8 +215,8 @@ def serve(
 
 def _check_serving(control_token: str, store: str, workers: int, *, reloads: bool) -> None:
     """Raises ``MisuseError`` for what does not go together."""
-    if not control_token.isascii():
-        raise MisuseError("--control-token: headers carry ASCII only")
+    if not (control_token.isascii() and control_token.isprintable()):
+        raise MisuseError("--control-token: headers carry printable ASCII only, and no line breaks")
     if workers > 1 and store == "memory":
         raise MisuseError("--workers: processes share no memory. Add --store redis://HOST:PORT, which they can share")
     if reloads and store != "memory":
