@@ -32,6 +32,14 @@ def serve() -> Iterator[Serve]:
         process.stdout.close()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What looks into the memory store is left out where there is none."""
+    if config.getoption("--store") == "redis":
+        for item in items:
+            if item.get_closest_marker("memory"):
+                item.add_marker(pytest.mark.skip(reason="looks into the store in memory"))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--store redis``: all twins keep their worlds in a real Redis."""
     parser.addoption("--store", choices=["memory", "redis"], default="memory")

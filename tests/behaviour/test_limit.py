@@ -181,6 +181,7 @@ def test_counting_only_refuses_nothing_and_tells_what_would_be(tmp_path: Path) -
     assert ask(found) == (told, None)
 
 
+@pytest.mark.memory
 @pytest.mark.parametrize("style", STYLES)
 def test_what_is_kept_of_callers_is_bounded_and_the_one_who_asked_longest_ago_gives_way(
     tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch

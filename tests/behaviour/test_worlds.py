@@ -70,6 +70,7 @@ def test_idle_worlds_make_room_the_longest_unused_first_and_the_default_one_neve
     assert len(found) <= 3
 
 
+@pytest.mark.memory
 def test_a_world_in_use_is_not_evicted(tmp_path: Path) -> None:
     found = worlds(tmp_path, limit=2, idle=3_600.0)
     found.get("a"), found.get("b"), found.get("a")
@@ -134,6 +135,7 @@ def test_a_world_without_a_set_time_begins_now_and_runs(tmp_path: Path) -> None:
     assert world.clock.now() > first
 
 
+@pytest.mark.memory
 def test_worlds_unused_for_longest_forget_their_journals_when_all_weigh_too_much(tmp_path: Path) -> None:
     here = worlds(tmp_path)
     here.ledger.limit = 50_000

@@ -28,10 +28,10 @@ from tasktwin.wire import Json
 
 T = TypeVar("T")
 
-OWN: Final = "_world"
+OWN: Final = "~world"
 """The collection of the world's own rows: what it goes by, and its faults."""
 
-RUNNING: Final = "_running"
+RUNNING: Final = "~running"
 """The collection of the idempotency keys that are held."""
 
 HELD: Final = 600_000_000
@@ -83,7 +83,8 @@ class SharedWorld(World):
         """Have it counted; whether it is new. Raises ``TooManyWorldsError``."""
         is_new = self._registry.enter(self.name, self._tell_about(), lasting=self.name == DEFAULT)
         if is_new is None:
-            raise TooManyWorldsError("as many worlds are alive as may be, and none is idle: delete some")
+            limit, idle = self._registry.limit, self._registry.idle
+            raise TooManyWorldsError(f"{limit} worlds are alive and none has been idle for {idle:.0f} s: delete some")
         return is_new
 
     def _tell_about(self) -> Json:
@@ -171,10 +172,9 @@ class SharedWorld(World):
 
     def _drop_own(self) -> None:
         """What a snapshot held of the world's own rows is of another time."""
-        for name in self.store.sizes():
-            if name.startswith(LAX) or name == RUNNING:
-                for row in self.store.find(Query(name)):
-                    self.store.delete(name, str(row["id"]))
+        for name in self.store.hidden():
+            for row in self.store.find(Query(name)) if name != OWN else ():
+                self.store.delete(name, str(row["id"]))
         self._known = ()
 
     # What the world goes by, in its own rows

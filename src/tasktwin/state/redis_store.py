@@ -28,8 +28,11 @@ TRIES: Final = 100
 COMPACT_AFTER: Final = 1_000
 """Commits after which the whole world is kept anew, or as many as it has rows."""
 
-LAX: Final = "_limit:"
-"""How collections are called whose rows nobody rests on: to write only there is never in anybody's way."""
+HIDDEN: Final = "~"
+"""How collections begin that are no rows of the provider's, and are not counted among them."""
+
+LAX: Final = "~limit:"
+"""How collections begin whose rows nobody rests on: to write only there is never in anybody's way."""
 
 
 class RedisStore(MemoryStore):
@@ -278,6 +281,14 @@ class RedisStore(MemoryStore):
     def _unrestore(self, ops: list[tuple[Any, ...]], restored: MemorySnapshot | None) -> None:
         self._ops[:] = ops
         self._restored = restored
+
+    def sizes(self) -> dict[str, int]:
+        """Rows per collection."""
+        return {name: size for name, size in super().sizes().items() if not name.startswith(HIDDEN)}
+
+    def hidden(self) -> list[str]:
+        """The hidden collections that hold anything."""
+        return [name for name in super().sizes() if name.startswith(HIDDEN)]
 
     def origin(self) -> MemorySnapshot:
         """How the world began, whoever began it."""

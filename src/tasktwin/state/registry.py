@@ -59,8 +59,9 @@ class Registry:
         self.epoch = "tasktwin:epoch"
         self.often = idle / 10
         """Seconds between two mentions that a world is used: more would tell nothing new."""
-        self._limit = limit
-        self._idle = round(idle * SECOND)
+        self.limit = limit
+        self.idle = idle
+        self._span = round(idle * SECOND)
         self._keys = [f"tasktwin:{prefix}:worlds", f"tasktwin:{prefix}:uses"]
 
     def enter(self, name: str, about: Json, *, lasting: bool) -> bool | None:
@@ -68,13 +69,13 @@ class Registry:
         now = machine_now()
         used = "+inf" if lasting else now
         found = self.link.run(
-            _ENTER, self._keys, name, ormsgpack.packb(about), f"({now - self._idle}", used, self._limit
+            _ENTER, self._keys, name, ormsgpack.packb(about), f"({now - self._span}", used, self.limit
         )
         return None if found == 0 else bool(found == 2)
 
     def use(self, name: str, keys: list[str]) -> None:
         """A world is used now, so that it stays, with all of its ``keys``."""
-        self.link.tell(_USE, self._keys + keys, name, machine_now(), self._idle // 1000)
+        self.link.tell(_USE, self._keys + keys, name, machine_now(), round(self.idle * 1_000))
 
     def tell(self, name: str, about: Json) -> None:
         """What a world goes by has changed."""
@@ -87,13 +88,13 @@ class Registry:
     def has(self, name: str) -> bool:
         """Whether there is such a world."""
         used = self.link.ask("ZSCORE", self._keys[1], name)
-        return used is not None and float(used) >= machine_now() - self._idle
+        return used is not None and float(used) >= machine_now() - self._span
 
     def count(self) -> int:
         """How many there are."""
-        return int(self.link.ask("ZCOUNT", self._keys[1], machine_now() - self._idle, "+inf"))
+        return int(self.link.ask("ZCOUNT", self._keys[1], machine_now() - self._span, "+inf"))
 
     def worlds(self) -> dict[str, Json]:
         """What each goes by, by name."""
-        found = self.link.run(_LIST, self._keys, f"({machine_now() - self._idle}")
+        found = self.link.run(_LIST, self._keys, f"({machine_now() - self._span}")
         return {name.decode(): ormsgpack.unpackb(about) for name, about in zip(found[::2], found[1::2], strict=True)}
