@@ -71,7 +71,7 @@ class SharedWorld(World):
     @property
     def keys(self) -> list[str]:
         """Where all of it is kept in Redis; the first is the channel on which commits are told."""
-        return [*self.store.shared.keys[:5], self.store.shared.snapshots_key, *self.journal.keys]
+        return [*self.store.shared.keys, *self.journal.keys]
 
     def found(self) -> bool:
         """Begin it as a new one; False if somebody has."""

@@ -14,6 +14,7 @@ from tasktwin.behaviour.lifecycle import NEW, Transition
 from tasktwin.behaviour.limit import Counts
 from tasktwin.behaviour.rules import Channel, Collection, LimitMode, Rules
 from tasktwin.behaviour.step import Step
+from tasktwin.behaviour.transaction import Savepoint, Transaction
 from tasktwin.errors import MisuseError, Refusal
 from tasktwin.state import (
     Clock,
@@ -189,17 +190,17 @@ class World:
         """Make the rows fit the rules, if they were made under others."""
         return Counter() if made_under is None or made_under is self.rules else refit(self, made_under)
 
-    def transaction(self) -> "_Transaction":
+    def transaction(self) -> Transaction:
         """All of it or nothing: rows, events, timers, identifiers and what counts as covered."""
-        return _Transaction(self)
+        return Transaction(self)
 
     def commit(self) -> None:
         """Make final what the open transaction wrote."""
         self.store.commit()
 
-    def savepoint(self) -> "_Savepoint":
+    def savepoint(self) -> Savepoint:
         """Inside a transaction: what a refusal interrupts here is undone, and only that."""
-        return _Savepoint(self)
+        return Savepoint(self)
 
     def save(self) -> Saved:
         """A snapshot of now."""
@@ -496,52 +497,3 @@ class World:
             self.tell(collection.topic(row), "timer-refused", data)
             return None
         return Fired(self.instant, collection.name, timer.row, way.name)
-
-
-class _Transaction:
-    """A class, not a generator: each request that writes enters one, in half of the time. Within another it is a part of it."""
-
-    __slots__ = ("mark", "passed", "world")
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-
-    def __enter__(self) -> None:
-        world = self.world
-        self.mark = 0
-        if world.inside:
-            self.mark, self.passed = world.store.mark(), len(world.passed)
-            return
-        world.store.begin()
-        world.inside = True
-
-    def __exit__(self, kind: type[BaseException] | None, *_about: object) -> None:
-        world = self.world
-        if self.mark:
-            if kind:
-                world.store.rollback(self.mark)
-                del world.passed[self.passed :]
-            return
-        world.inside = False
-        passed, world.passed = world.passed, []
-        if kind:
-            world.store.rollback()
-            return
-        world.commit()  # a store that others share may refuse: then nothing was passed
-        if passed:
-            world.taken.update(passed)
-
-
-class _Savepoint:
-    __slots__ = ("mark", "passed", "world")
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-
-    def __enter__(self) -> None:
-        self.mark, self.passed = self.world.store.mark(), len(self.world.passed)
-
-    def __exit__(self, kind: type[BaseException] | None, *_about: object) -> None:
-        if kind and issubclass(kind, Refusal):
-            self.world.store.rollback(self.mark)
-            del self.world.passed[self.passed :]

@@ -13,64 +13,81 @@ from tasktwin.state.redis_link import Heard, RedisLink, Script
 CHUNK: Final = 500
 """So many commits are read at once."""
 
-# KEYS: version, the last commit that others must have seen, log, base, beginning; the epoch of all worlds.
-_NEWS = Script("""
-local v = redis.call('GET', KEYS[1])
+# KEYS: where the world is kept, under that its version, the last commit that others must have seen (strict), log, base and
+# beginning; the epoch of all worlds.
+_HEAD: Final = "local function key(part) return KEYS[1] .. ':' .. part end\n"
+_NEWS = Script(
+    _HEAD
+    + """
+local v = redis.call('GET', key('version'))
 if v == ARGV[1] then return 1 end
-if not v then return redis.call('GET', KEYS[6]) or '' end
-local base = redis.call('HGET', KEYS[4], 'v')
+if not v then return redis.call('GET', KEYS[2]) or '' end
+local base = redis.call('HGET', key('base'), 'v')
 local from = ARGV[1]
 if tonumber(from) > tonumber(v) or tonumber(from) < tonumber(base or '0') then
-  local world = redis.call('HGET', KEYS[4], 's')
-  return {base, world or '', redis.call('GET', KEYS[5]), redis.call('XRANGE', KEYS[3], base .. '-1', '+', 'COUNT', ARGV[2])}
+  local world = redis.call('HGET', key('base'), 's')
+  return {base, world or '', redis.call('GET', key('beginning')), redis.call('XRANGE', key('log'), base .. '-1', '+', 'COUNT', ARGV[2])}
 end
-return {false, false, false, redis.call('XRANGE', KEYS[3], from .. '-1', '+', 'COUNT', ARGV[2])}
-""")
-_APPEND = Script("""
-local v = redis.call('GET', KEYS[1])
+return {false, false, false, redis.call('XRANGE', key('log'), from .. '-1', '+', 'COUNT', ARGV[2])}
+"""
+)
+_APPEND = Script(
+    _HEAD
+    + """
+local v = redis.call('GET', key('version'))
 if not v then return -1 end
 local n = tonumber(v) + 1
 if ARGV[1] ~= '' then
-  if tonumber(redis.call('GET', KEYS[2])) > tonumber(ARGV[1]) or n <= tonumber(ARGV[1]) then return 0 end
-  redis.call('SET', KEYS[2], n)
+  if tonumber(redis.call('GET', key('strict'))) > tonumber(ARGV[1]) or n <= tonumber(ARGV[1]) then return 0 end
+  redis.call('SET', key('strict'), n)
 end
-redis.call('SET', KEYS[1], n)
-redis.call('XADD', KEYS[3], n .. '-0', 'c', ARGV[2], 't', ARGV[3])
-redis.call('PUBLISH', KEYS[1], n)
+redis.call('SET', key('version'), n)
+redis.call('XADD', key('log'), n .. '-0', 'c', ARGV[2], 't', ARGV[3])
+redis.call('PUBLISH', key('version'), n)
 return n
-""")
-_BEGIN = Script("""
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('SET', KEYS[6], ARGV[1], 'NX')
-redis.call('DEL', KEYS[3], KEYS[4])
-redis.call('SET', KEYS[5], ARGV[3])
-redis.call('HSET', KEYS[4], 'v', ARGV[2])
-if ARGV[4] ~= '' then redis.call('HSET', KEYS[4], 's', ARGV[4]) end
-redis.call('SET', KEYS[2], ARGV[2])
-redis.call('SET', KEYS[1], ARGV[2])
+"""
+)
+_BEGIN = Script(
+    _HEAD
+    + """
+if redis.call('EXISTS', key('version')) == 1 then return 0 end
+redis.call('SET', KEYS[2], ARGV[1], 'NX')
+redis.call('DEL', key('log'), key('base'))
+redis.call('SET', key('beginning'), ARGV[3])
+redis.call('HSET', key('base'), 'v', ARGV[2])
+if ARGV[4] ~= '' then redis.call('HSET', key('base'), 's', ARGV[4]) end
+redis.call('SET', key('strict'), ARGV[2])
+redis.call('SET', key('version'), ARGV[2])
 return 1
-""")
-_REBASE = Script("""
-local v = redis.call('GET', KEYS[1])
+"""
+)
+_REBASE = Script(
+    _HEAD
+    + """
+local v = redis.call('GET', key('version'))
 if not v then return -1 end
-if tonumber(redis.call('GET', KEYS[2])) > tonumber(ARGV[1]) then return 0 end
+if tonumber(redis.call('GET', key('strict'))) > tonumber(ARGV[1]) then return 0 end
 local base = tonumber(v) + 1
-redis.call('DEL', KEYS[3], KEYS[4])
-redis.call('HSET', KEYS[4], 'v', base)
-if ARGV[2] ~= '' then redis.call('HSET', KEYS[4], 's', ARGV[2]) end
-redis.call('XADD', KEYS[3], (base + 1) .. '-0', 'c', ARGV[3], 't', ARGV[4])
-redis.call('SET', KEYS[1], base + 1)
-redis.call('SET', KEYS[2], base + 1)
-redis.call('PUBLISH', KEYS[1], base + 1)
+redis.call('DEL', key('log'), key('base'))
+redis.call('HSET', key('base'), 'v', base)
+if ARGV[2] ~= '' then redis.call('HSET', key('base'), 's', ARGV[2]) end
+redis.call('XADD', key('log'), (base + 1) .. '-0', 'c', ARGV[3], 't', ARGV[4])
+redis.call('SET', key('version'), base + 1)
+redis.call('SET', key('strict'), base + 1)
+redis.call('PUBLISH', key('version'), base + 1)
 return base + 1
-""")
-_COMPACT = Script("""
-local base = redis.call('HGET', KEYS[4], 'v')
+"""
+)
+_COMPACT = Script(
+    _HEAD
+    + """
+local base = redis.call('HGET', key('base'), 'v')
 if not base or tonumber(base) >= tonumber(ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[4], 'v', ARGV[1], 's', ARGV[2])
-redis.call('XTRIM', KEYS[3], 'MINID', ARGV[1] .. '-1')
+redis.call('HSET', key('base'), 'v', ARGV[1], 's', ARGV[2])
+redis.call('XTRIM', key('log'), 'MINID', ARGV[1] .. '-1')
 return 1
-""")
+"""
+)
 
 
 class Commit(NamedTuple):
@@ -108,9 +125,9 @@ class CommitLog:
         self.link = link
         place = f"tasktwin:{name}"
         self.channel = f"{place}:version"
-        parts = ("version", "strict", "log", "base", "beginning")
-        self.keys = [*(f"{place}:{part}" for part in parts), epoch or f"{place}:epoch"]
-        self.snapshots_key = f"{place}:snapshots"
+        parts = ("version", "strict", "log", "base", "beginning", "snapshots")
+        self.keys = [f"{place}:{part}" for part in parts]
+        self._places = [place, epoch or f"{place}:epoch"]
         self._epoch = b""
 
     def news(self, version: int) -> News | None:
@@ -118,7 +135,7 @@ class CommitLog:
 
         Raises ``GoneError`` when the world was deleted or never was, and ``ForgottenError``.
         """
-        found = self.link.look(_NEWS, self.keys, version, CHUNK)
+        found = self.link.look(_NEWS, self._places, version, CHUNK)
         if found == 1:
             return None
         if isinstance(found, bytes):
@@ -128,7 +145,7 @@ class CommitLog:
         base, world, beginning, entries = found
         commits = [_commit(*each) for each in entries]
         if not self._epoch:
-            self._epoch = self.link.ask("GET", self.keys[5]) or b""
+            self._epoch = self.link.ask("GET", self._places[1]) or b""
         return News(commits) if base is None else News(commits, int(base), world, beginning)
 
     def append(self, expected: int | None, ops: bytes, token: str) -> int:
@@ -136,34 +153,34 @@ class CommitLog:
 
         Raises ``ConflictError`` when others wrote behind that version what rests on one too, and ``GoneError``.
         """
-        return _made(self.link.run(_APPEND, self.keys, "" if expected is None else expected, ops, token))
+        return _made(self.link.run(_APPEND, self._places, "" if expected is None else expected, ops, token))
 
     def append_soon(self, ops: bytes, token: str, heard: Heard) -> None:
         """Write a commit that rests on nothing; ``heard`` is told its number later, -1 if the world was deleted."""
-        self.link.tell(_APPEND, self.keys, "", ops, token, heard=heard)
+        self.link.tell(_APPEND, self._places, "", ops, token, heard=heard)
 
     def begin(self, beginning: bytes, version: int = 0, world: bytes = b"") -> None:
         """Begin the world, unless it is there already; or have it go on at a later version, with all that it held then."""
-        self.link.run(_BEGIN, self.keys, make_nonce(), version, beginning, world)
-        self._epoch = self.link.ask("GET", self.keys[5]) or b""
+        self.link.run(_BEGIN, self._places, make_nonce(), version, beginning, world)
+        self._epoch = self.link.ask("GET", self._places[1]) or b""
 
     def rebase(self, expected: int, world: bytes, ops: bytes, token: str) -> int:
         """Let the world be this (empty: its beginning) and then a commit; the number. Raises as ``append`` does."""
-        return _made(self.link.run(_REBASE, self.keys, expected, world, ops, token))
+        return _made(self.link.run(_REBASE, self._places, expected, world, ops, token))
 
     def compact(self, version: int, world: bytes) -> None:
         """Keep the whole world as it is at a version, and forget the commits that led there."""
-        self.link.run(_COMPACT, self.keys, version, world)
+        self.link.run(_COMPACT, self._places, version, world)
 
     # Snapshots that clients took
 
     def keep_snapshot(self, name: str, now: int, world: bytes) -> None:
         """Keep a snapshot in place of an older one of this name."""
-        self.link.ask("HSET", self.snapshots_key, name, b"%d %s" % (now, world))
+        self.link.ask("HSET", self.keys[5], name, b"%d %s" % (now, world))
 
     def snapshot(self, name: str) -> tuple[int, bytes] | None:
         """When a snapshot was taken, and what it holds."""
-        found = self.link.ask("HGET", self.snapshots_key, name)
+        found = self.link.ask("HGET", self.keys[5], name)
         if found is None:
             return None
         now, _, world = found.partition(b" ")
@@ -171,7 +188,7 @@ class CommitLog:
 
     def snapshots(self) -> list[str]:
         """The names of the snapshots."""
-        return sorted(name.decode() for name in self.link.ask("HKEYS", self.snapshots_key))
+        return sorted(name.decode() for name in self.link.ask("HKEYS", self.keys[5]))
 
 
 def _commit(key: bytes, fields: list[bytes]) -> Commit:

@@ -10,6 +10,10 @@ from hashlib import sha1
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from hiredis import pack_command
+from redis import Redis
+from redis.exceptions import RedisError, ResponseError, TimeoutError  # noqa: A004 - it is one of Redis
+
 from tasktwin.errors import MisuseError, UnavailableError
 from tasktwin.state.clock import elapsed
 
@@ -43,8 +47,6 @@ class RedisLink:
     """
 
     def __init__(self, url: str) -> None:
-        from redis import Redis  # noqa: PLC0415 - only who shares a store has it
-
         self.url, self.prefix = _split(url)
         try:
             pool = Redis.from_url(self.url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE).connection_pool
@@ -53,6 +55,7 @@ class RedisLink:
             raise MisuseError(f"{url!r} is no address of a Redis: {error}") from None
         self._unread: deque[Heard | None] = deque()
         self._known: set[str] = set()
+        self._unsent: list[bytes] = []
         self._gone_until = 0.0
         self.made = 0
 
@@ -88,19 +91,26 @@ class RedisLink:
         return self._carry_out(run)
 
     def tell(self, script: Script, keys: list[str], *arguments: str | bytes | int, heard: Heard | None = None) -> None:
-        """Have a script run, and do not wait for its answer; ``heard`` is told it before anything else is asked."""
+        """Have a script run, and do not wait for its answer; ``heard`` is told it before anything else is asked.
 
-        def send() -> None:
-            self._teach(script)
-            self._send(("EVALSHA", script.name, len(keys), *keys, *arguments))
-
-        self._carry_out(send)
+        It is sent with what is asked next, or by ``push``.
+        """
+        if script.name not in self._known:
+            self.hear()
+            self._carry_out(lambda: self._teach(script))
+        self._unsent.append(pack_command(("EVALSHA", script.name, len(keys), *keys, *arguments)))
         self._unread.append(heard)
         if len(self._unread) > MOST_UNREAD:
             self.hear()
 
+    def push(self) -> None:
+        """Send what was told."""
+        if self._unsent:
+            self._carry_out(self._flush)
+
     def hear(self) -> None:
         """Take in what Redis answered to what it was told."""
+        self.push()
         while self._unread:
             answer = self._carry_out(self._read)
             heard = self._unread.popleft()
@@ -111,12 +121,11 @@ class RedisLink:
         """Leave. The next question connects anew."""
         self.made += 1
         self._unread.clear()
+        self._unsent.clear()
         self._known.clear()
         self._connection.disconnect()
 
     def _carry_out(self, work: Callable[[], Any]) -> Any:
-        from redis.exceptions import RedisError, ResponseError, TimeoutError  # noqa: A004, PLC0415 - as above
-
         if elapsed() < self._gone_until:
             raise UnavailableError("Redis did not answer in time a moment ago")
         try:
@@ -137,18 +146,17 @@ class RedisLink:
         """Make Redis know a script; one that was restarted knows none."""
         if script.name in self._known:
             return
-        while self._unread:  # answers come in order
-            answer = self._read()
-            heard = self._unread.popleft()
-            if heard:
-                heard(answer)
         self._send(("SCRIPT", "LOAD", script.text))
         self._read()
         self._known.add(script.name)
 
     def _send(self, command: tuple[str | bytes | int, ...]) -> None:
-        packed = self._connection.pack_command(*command)
-        self._connection.send_packed_command(packed, check_health=False)
+        self._unsent.append(pack_command(command))
+        self._flush()
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        self._connection.send_packed_command(unsent if len(unsent) == 1 else [b"".join(unsent)], check_health=False)
 
     def _read(self) -> Any:
         answer = self._connection.read_response()

@@ -112,6 +112,7 @@ class SharedJournal(Journal):
         if not self._unsent and not counts:
             return
         self._link.tell(_NOTE, self._keys, self.limit, len(self._unsent), *self._unsent, *counts)
+        self._link.push()
         self._unsent.clear()
         for tally in self.tallies:
             tally.added.clear()
