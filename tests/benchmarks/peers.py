@@ -12,7 +12,6 @@ A measurement, not a test: it exits with 1 only when something is broken.
 import argparse
 import json
 import os
-import platform
 import re
 import shutil
 import socket
@@ -23,11 +22,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+from tests.benchmarks.kept import keep, machine
 from tests.benchmarks.serve import (
     CASES,
     BrokenError,
@@ -55,6 +53,13 @@ serve({ fetch: app.fetch, hostname: "127.0.0.1", port: Number(process.argv[3]) }
 """
 PATIENCE = 60.0
 """Seconds that a peer has to answer for the first time."""
+
+ABOUT = """\
+Written by `python -m tests.benchmarks.peers --write`; not by hand. Medians (least - greatest) of alternated rounds in one run;
+ratios are of the same round. All serve UUMit's document. Prism validates requests and answers with examples; Mockoon and Scalar
+validate nothing; the twin validates both ways, keeps rows, events and timers, and writes its journal. *bare* is an ASGI
+function on uvicorn that sends the same bytes. *not asked before* is a read in other words each time, which nothing is
+remembered of."""
 
 GET, FRESH, POST, LIST, REFUSED = CASES
 
@@ -270,35 +275,11 @@ def versions() -> str:
     """The machine and what was measured."""
     cache = cache_folder() / "node_modules"
     names = {"Prism": "@stoplight/prism-cli", "Mockoon": "@mockoon/cli", "Scalar": "@scalar/mock-server"}
-    own = [f"{each} {version(each)}" for each in ("tasktwin", "uvicorn", "starlette")]
     theirs = [
         f"{name} {json.loads((cache / each / 'package.json').read_text())['version']}" for name, each in names.items()
     ]
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    cpu = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if "model name" in line
-        ),
-        platform.machine(),
-    )
-    return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores of {cpu}, shared with the load generator; "
-        f"Python {platform.python_version()}, Node {node}; {', '.join([*own, *theirs])}."
-    )
-
-
-def write(text: str) -> None:
-    """Keep a run as BENCHMARKS.md."""
-    about = (
-        "# Benchmarks\n\nWritten by `python -m tests.benchmarks.peers --write`; not by hand. Medians (least - greatest) of"
-        " alternated rounds in one run;\nratios are of the same round. All serve UUMit's document. Prism validates requests and"
-        " answers with examples; Mockoon and Scalar\nvalidate nothing; the twin validates both ways, keeps rows, events and timers,"
-        " and writes its journal. *bare* is an ASGI\nfunction on uvicorn that sends the same bytes. *not asked before* is a read in"
-        " other words each time, which nothing is\nremembered of.\n\n"
-    )
-    (ROOT / "BENCHMARKS.md").write_text(f"{about}{versions()}\n\n```text\n{text}\n```\n", encoding="utf-8")
+    return f"{', '.join([machine(), f'Node {node}', *theirs])}."
 
 
 def main() -> int:
@@ -327,7 +308,7 @@ def main() -> int:
     text = as_text(found)
     sys.stdout.write(text + "\n")
     if asked.write:
-        write(text)
+        keep("Beside its peers", ABOUT, versions(), text)
     return 0
 
 

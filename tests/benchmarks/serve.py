@@ -87,7 +87,7 @@ CASES = (
     Case("GET a task", "GET", "/api/v1/tasks/10000000-0000-4000-8000-000000000001", 200, HUMAN),
     Case("GET, not asked before", "GET", "/api/v1/tasks/10000000-0000-4000-8000-000000000001", 200, HUMAN, fresh=True),
     Case("POST a task", "POST", "/api/v1/tasks/", 200, {**AGENT, **JSON}, json.dumps(TASK)),
-    Case("GET 50 of 6,000", "GET", "/api/v1/tasks/?page=1&page_size=50", 200, AGENT, seeds="busy"),
+    Case("GET 50 of 10,000", "GET", "/api/v1/tasks/?page=1&page_size=50", 200, AGENT, seeds="busy"),
     Case("POST refused", "POST", "/api/v1/tasks/", 422, {**AGENT, **JSON}, '{"title": 5}'),
 )
 

@@ -1,14 +1,19 @@
+from itertools import product
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasktwin.state.store import Query
-from tasktwin.state.table import Table, comparable, rank
+from tasktwin.state.table import MOST_ALTERNATIVES, Equal, Table, comparable, rank
 from tasktwin.wire import Json
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2)
+)
+EQUALS = st.dictionaries(st.sampled_from("abc"), st.sampled_from([None, True, 1, 1.0]), max_size=3).map(
+    lambda fields: tuple(sorted(fields.items()))
 )
 quiet = settings(derandomize=True, deadline=None, database=None)
 
@@ -46,3 +51,23 @@ def test_the_index_longest_unused_is_dropped_first() -> None:
     for order in ("a", "b", "a", "c"):
         table.find(Query("task", order=order), 0, 1, 2)
     assert {order for _, order in table.indexes} == {"a", "c"}
+
+
+@quiet
+@given(EQUALS, st.lists(EQUALS, max_size=MOST_ALTERNATIVES + 1).map(tuple))
+def test_a_row_that_fits_several_alternatives_counts_once(equal: Equal, either: tuple[Equal, ...]) -> None:
+    table = Table(era=None)
+    for n, (a, b, c) in enumerate(product([None, True, 1, 2], repeat=3)):
+        table.change(str(n), {"a": a, "b": b, "c": c}, n)
+    query = Query("task", equal, either=either)
+    assert table.count(query, 64) == len(table.find(query, 0, None, 64))
+
+
+def test_alternatives_are_counted_without_looking_at_the_rows() -> None:
+    table = Table(era=None)
+    for n in range(100):
+        table.change(str(n), {"a": n % 2, "b": n % 3}, n)
+    query = Query("task", (("a", 1),), either=((("b", 1),), (("b", 2),)))
+    before = table.count(query, 64)
+    table.rows.clear()
+    assert table.count(query, 64) == before == 50 + 16 + 17

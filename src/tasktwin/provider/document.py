@@ -83,11 +83,13 @@ class _Folding:
     def _target(self, reference: str, name: str) -> str:
         """The local form of a reference that stands in the file ``name``."""
         target, _, pointer = reference.partition("#")
+        if not target:
+            return f"#{pointer}" if name == self.names[0] else self._inside(name, pointer)
         if "://" in target or target.startswith("//") or target.lower().startswith("file:"):
             problem = f"the reference {clipped(reference)!r} leads out: remote documents are never fetched"
             raise DataError(Problem(problem, hint="Copy the document into the folder and refer to the copy."))
         try:
-            found = ((self.root / name).parent / unquote(target)).resolve() if target else self.root / name
+            found = ((self.root / name).parent / unquote(target)).resolve()
             inside, there = found.is_relative_to(self.root), found.is_file()
         except (OSError, RuntimeError, ValueError):  # too long, a link to itself, a NUL
             inside, there = True, False
@@ -95,11 +97,16 @@ class _Folding:
             raise DataError(Problem(f"the reference {clipped(reference)!r} leads out of the folder"))
         if not there:
             raise DataError(Problem(f"the reference {clipped(reference)!r} leads to no file"))
-        if found == self.path or (not target and name == self.names[0]):
+        if found == self.path:
             return f"#{pointer}"
         name = found.relative_to(self.root).as_posix()
         if name not in self.names:
             if len(self.names) > MOST_FILES:
                 raise DataError(Problem(f"more than {MOST_FILES} files are referred to"))
             self.names.append(name)
+        return self._inside(name, pointer)
+
+    @staticmethod
+    def _inside(name: str, pointer: str) -> str:
+        """The reference to a place in a file that is folded in."""
         return f"#/{FOLDED}{quote(token(name), safe='/~')}{pointer}"

@@ -66,10 +66,11 @@ class _Part:
 
 @dataclass(slots=True)
 class _Open(_Part):
-    """A mapping or list that is being read. ``key`` is the key whose value comes next."""
+    """A mapping or list that is being read. Of a mapping a key comes next, or the value of ``key``."""
 
     anchor: str | None = None
-    key: str | None = None
+    key: str = ""
+    awaits_key: bool = False
 
 
 class _Reader:
@@ -94,9 +95,10 @@ class _Reader:
                     self._enter(event, [])
                 case yaml.CollectionEndEvent():
                     done = self.stack.pop()
-                    self._place(event, done, done.anchor)
+                    self._place(event, done.value, done.size, done.depth, done.anchor)
                 case yaml.AliasEvent():
-                    self._place(event, self._target(event), None)
+                    part = self._target(event)
+                    self._place(event, part.value, part.size, part.depth, None)
                 case yaml.DocumentStartEvent():
                     self._begin(event)
         return self.root
@@ -108,43 +110,43 @@ class _Reader:
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         self._check_tag(event)
-        top = self.stack[-1] if self.stack else None
-        if event.implicit[0] and not (top and top.key is None and isinstance(top.value, dict)):
+        value: Json = event.value
+        if event.implicit[0] and not (self.stack and self.stack[-1].awaits_key):
             try:
                 value = _plain(event.value)
             except ValueError as error:
                 self._fail(event, str(error))
-        else:
-            value = event.value
-        self._place(event, _Part(value), event.anchor)
+        self._place(event, value, 1, 0, event.anchor)
 
     def _enter(self, event: Any, value: Json) -> None:
         self._check_tag(event)
-        if self.stack and isinstance(self.stack[-1].value, dict) and self.stack[-1].key is None:
+        if self.stack and self.stack[-1].awaits_key:
             self._fail(event, "a key must be a text")
         if len(self.stack) >= MAX_DEPTH:
             self._fail(event, f"nested deeper than {MAX_DEPTH} levels")
-        self.stack.append(_Open(value, anchor=event.anchor))
+        self.stack.append(_Open(value, anchor=event.anchor, awaits_key=isinstance(value, dict)))
 
-    def _place(self, event: yaml.Event, part: _Part, anchor: str | None) -> None:
-        """Put a part where it belongs: it is the root, a key, the value of one, or an item."""
+    def _place(self, event: yaml.Event, value: Json, size: int, depth: int, anchor: str | None) -> None:
+        """Put a value where it belongs: it is the root, a key, the value of one, or an item."""
         self.nodes += 1
         if self.nodes > MAX_NODES:
             self._fail(event, f"more than {MAX_NODES:,} values")
         if anchor is not None:
-            self.anchors[anchor] = part
+            self.anchors[anchor] = _Part(value, size, depth)
         if not self.stack:
-            self.root = part.value
+            self.root = value
             return
         top = self.stack[-1]
-        if isinstance(top.value, list):
-            top.value.append(part.value)
-        elif top.key is None:
-            top.key = self._key(event, top.value, part.value)
+        if top.awaits_key:
+            top.key, top.awaits_key = self._key(event, top.value, value), False
             return
+        if isinstance(top.value, list):
+            top.value.append(value)
         else:
-            top.value[top.key], top.key = part.value, None
-        top.size, top.depth = top.size + part.size, max(top.depth, part.depth + 1)
+            top.value[top.key], top.awaits_key = value, True
+        top.size += size
+        if top.depth <= depth:
+            top.depth = depth + 1
 
     def _key(self, event: yaml.Event, mapping: Json, key: Json) -> str:
         if not isinstance(key, str):

@@ -77,6 +77,7 @@ def run(
         application.listen(log)
     server = server_of(application, reloader)
     gc.freeze()  # what was loaded stays: no collection need look at it again, which nearly halves the longest pause
+    gc.enable()
     try:
         with contextlib.suppress(asyncio.CancelledError):
             server.run(sockets=[listener])
@@ -89,6 +90,7 @@ def server_of(application: Application, reloader: "Reloader | None" = None) -> u
     config = uvicorn.Config(
         application,
         http=Protocol,
+        ws="none",
         log_level="error",
         access_log=False,
         lifespan="off",

@@ -24,6 +24,12 @@ Place: TypeAlias = tuple[str, Json, int, str]
 Shape: TypeAlias = tuple[tuple[str, ...], str]
 """What an index is for: the fields that a query fixes, and the field that orders."""
 
+Equal: TypeAlias = tuple[tuple[str, Json], ...]
+"""Fields and the values that a query fixes, by name."""
+
+MOST_ALTERNATIVES = 8
+"""Of so many alternatives the rows are counted from the indexes; each more could double the work."""
+
 _stamps = count(1)  # of every table there is, so that no two states share one
 
 _NO_SCALAR = ...  # in a key: arrays and objects, which no query asks for
@@ -174,15 +180,18 @@ class Table:
 
     def count(self, query: Query, index_limit: int) -> int:
         """How many rows; see ``Store.count``."""
-        if query.keep is not None or len(query.either) > 1:
+        if query.keep is not None or len(query.either) >= MOST_ALTERNATIVES:
             return sum(1 for row in self._walk(query, index_limit) if query.keep is None or query.keep(row))
-        size = len(self._bucket(query.equal, query.order, index_limit))
-        for other in query.either:
-            both = {**dict(query.equal), **dict(other)}
-            size += len(self._bucket(other, query.order, index_limit))
-            if all(comparable(both[field]) == comparable(value) for field, value in query.equal):
-                size -= len(self._bucket(tuple(sorted(both.items())), query.order, index_limit))
-        return size
+        return self._size((query.equal, *query.either), query.order, index_limit)
+
+    def _size(self, alternatives: tuple[Equal, ...], order: str, index_limit: int) -> int:
+        """How many rows are in at least one of these: those in the first, those in the rest, less those in both."""
+        if len(alternatives) == 1:
+            return len(self._bucket(alternatives[0], order, index_limit))
+        first, *rest = alternatives
+        size = len(self._bucket(first, order, index_limit)) + self._size(tuple(rest), order, index_limit)
+        both = tuple([one for other in rest if (one := _both(first, other)) is not None])
+        return size - self._size(both, order, index_limit) if both else size
 
     def _walk(self, query: Query, index_limit: int) -> Iterator[Row]:
         """The rows of all alternatives in order, each once."""
@@ -192,7 +201,7 @@ class Table:
         places = ordered[0] if len(ordered) == 1 else (place for place, _ in groupby(merge(*ordered, reverse=down)))
         return (rows[place[3]] for place in places)
 
-    def _bucket(self, equal: tuple[tuple[str, Json], ...], order: str, index_limit: int) -> list[Place]:
+    def _bucket(self, equal: Equal, order: str, index_limit: int) -> list[Place]:
         fields, key = zip(*equal, strict=True) if equal else ((), ())
         index = self.indexes.get((fields, order)) or self._make_index((fields, order), index_limit)
         self.uses += 1
@@ -210,6 +219,15 @@ class Table:
             del self.indexes[min(self.indexes, key=lambda known: self.indexes[known].used)]
         self.indexes[shape] = index
         return index
+
+
+def _both(one: Equal, other: Equal) -> Equal | None:
+    """What rows of both have; ``None`` if there can be none."""
+    fields = dict(one)
+    for field, value in other:
+        if comparable(fields.setdefault(field, value)) != comparable(value):
+            return None
+    return tuple(sorted(fields.items()))
 
 
 def _comparable_key(index: Index, values: tuple[Json, ...]) -> Key:
