@@ -196,7 +196,7 @@ def serve(
     from tasktwin.provider import bundled, load
     from tasktwin.provider.fault_file import read_faults
     from tasktwin.server.run import Place, bind, is_loopback, run
-    from tasktwin.server.serving import Serving, run_workers
+    from tasktwin.server.serving import Serving
 
     _check_serving(control_token, store, workers, reloads=reloads)
     loaded = [load(name) for name in providers or bundled()]
@@ -224,6 +224,8 @@ def serve(
             _greet(provider, url + app.prefix)
     sys.stdout.flush()
     if workers > 1:
+        from tasktwin.server.workers import run_workers
+
         run_workers(serving, listener, workers)
     else:
         run(application, listener, serving.line, _reloader(application, loaded, quiet=quiet) if reloads else None)
