@@ -17,6 +17,7 @@ from tasktwin.state import Query, Timer
 from tasktwin.state.commit_log import CommitLog
 from tasktwin.state.redis_link import RedisLink
 from tasktwin.state.redis_store import COMPACT_AFTER, LAX, RedisStore
+from tasktwin.state.shared_journal import SharedJournal
 
 Write = Callable[[RedisStore], Any]
 
@@ -179,13 +180,15 @@ def test_a_restored_snapshot_is_taken_back_with_its_transaction() -> None:
 
 def test_what_rests_on_nothing_is_in_nobodys_way() -> None:
     one, other = several()
+    journal = SharedJournal(other.shared)
+    other.carry = journal.carry
     one.begin()
     one.put("task", "a", {"id": "a"})
     for n in range(5):
         other.begin()
         other.put(f"{LAX}minute", "alice", {"used": n})
         other.commit(lax=True)
-    other.shared.link.hear()
+    journal.flush()
     one.put(f"{LAX}minute", "bob", {"used": 1})
     one.commit()
     other.put("task", "b", {"id": "b"})

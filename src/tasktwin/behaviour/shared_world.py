@@ -65,7 +65,7 @@ class SharedWorld(World):
         self.era = machine_now()  # no other era of any world of this name is the same
         self.running = _Running(store)
         self.snapshots = _Snapshots(self)
-        store.heard = self._hear
+        store.heard, store.carry = self._hear, journal.carry
         self._write_out()
 
     @property
@@ -141,6 +141,11 @@ class SharedWorld(World):
     def look(self) -> None:
         """Take in what others saw."""
         self.journal.look()
+
+    def flush(self) -> None:
+        """Let others know what was seen here; if Redis does not answer, it is told later."""
+        with suppress(UnavailableError):
+            self.journal.flush()
 
     def begin_again(self) -> None:
         """Back to the beginning, which is the same for all, whoever made it."""

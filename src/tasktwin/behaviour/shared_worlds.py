@@ -73,8 +73,8 @@ class SharedWorlds(Worlds):
 
     def _make(self, name: str, plan: Plan, beginning: Beginning) -> World:
         full = f"{self.registry.prefix}:{name}"
-        store = RedisStore(CommitLog(self.link, full, self.registry.epoch), joined=False)
-        journal = SharedJournal(self.link, full, plan.journal)
+        log = CommitLog(self.link, full, self.registry.epoch)
+        store, journal = RedisStore(log, joined=False), SharedJournal(log, plan.journal)
         return SharedWorld(
             name, self.rules, store, beginning, journal, self.registry, lambda: self._beginning(self.plan, None)
         )

@@ -172,6 +172,9 @@ class World:
     def look(self) -> None:
         """Take in what others who share the world saw of it."""
 
+    def flush(self) -> None:
+        """Let others who share the world know at once what was seen of it here."""
+
     def adopt(self, rules: Rules, renew: Callable[[], Beginning]) -> Counter[str]:
         """Go on under other rules, with all that there is; what could not be kept, and how often.
 

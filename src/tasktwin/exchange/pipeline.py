@@ -118,7 +118,10 @@ class Pipeline:
             exchange.state = begun
             return self._settle(exchange)
 
-        return exchange.world.agree(settle)
+        is_done = exchange.world.agree(settle)
+        if not is_done:
+            exchange.world.flush()  # what was counted is known while it pauses
+        return is_done
 
     def _work(self, exchange: Exchange) -> bool:
         """Take the steps that are left, up to a pause; whether all are taken."""

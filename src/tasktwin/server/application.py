@@ -160,12 +160,13 @@ def _shared(store: str) -> tuple["RedisLink | None", "Herald | None"]:
     if store == MEMORY:
         return None, None
     try:
-        from tasktwin.server.herald import Herald  # noqa: PLC0415 - as above
+        from tasktwin.server.herald import Herald, Turns  # noqa: PLC0415 - as above
         from tasktwin.state.redis_link import RedisLink  # noqa: PLC0415
 
         link = RedisLink(store)
     except ImportError as error:
         raise MisuseError(f"to share a store, {error.name} is needed: pip install 'tasktwin[redis]'") from None
+    link.turn = Turns().now
     return link, Herald(link.url)
 
 

@@ -20,6 +20,29 @@ ALIVE: Final = 60.0
 """Seconds after which it is said of each world that it is still read, so that it stays."""
 
 
+class Turns:
+    """The turns of the event loop. What is answered within one had come before it began: a look at Redis serves all of it."""
+
+    def __init__(self) -> None:
+        self._number = 1
+        self._is_open = False
+
+    def now(self) -> int:
+        """The number of this turn."""
+        if not self._is_open:
+            try:
+                asyncio.get_running_loop().call_soon(self._end)
+            except RuntimeError:  # outside of a loop each call is a turn of its own
+                self._number += 1
+            else:
+                self._is_open = True
+        return self._number
+
+    def _end(self) -> None:
+        self._number += 1
+        self._is_open = False
+
+
 class Herald:
     """One connection that listens for the worlds that are watched. For one event loop."""
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from tasktwin.errors import ConflictError, GoneError
 from tasktwin.state.ids import make_nonce
-from tasktwin.state.redis_link import Heard, RedisLink, Script
+from tasktwin.state.redis_link import RedisLink, Script
 
 CHUNK: Final = 500
 """So many commits are read at once."""
@@ -37,10 +37,8 @@ _APPEND = Script(
 local v = redis.call('GET', key('version'))
 if not v then return -1 end
 local n = tonumber(v) + 1
-if ARGV[1] ~= '' then
-  if tonumber(redis.call('GET', key('strict'))) > tonumber(ARGV[1]) or n <= tonumber(ARGV[1]) then return 0 end
-  redis.call('SET', key('strict'), n)
-end
+if tonumber(redis.call('GET', key('strict'))) > tonumber(ARGV[1]) or n <= tonumber(ARGV[1]) then return 0 end
+redis.call('SET', key('strict'), n)
 redis.call('SET', key('version'), n)
 redis.call('XADD', key('log'), n .. '-0', 'c', ARGV[2], 't', ARGV[3])
 redis.call('PUBLISH', key('version'), n)
@@ -148,16 +146,12 @@ class CommitLog:
             self._epoch = self.link.ask("GET", self._places[1]) or b""
         return News(commits) if base is None else News(commits, int(base), world, beginning)
 
-    def append(self, expected: int | None, ops: bytes, token: str) -> int:
-        """Write a commit; its number. ``expected`` is the version that it rests on, or ``None`` if it rests on none.
+    def append(self, expected: int, ops: bytes, token: str) -> int:
+        """Write a commit; its number. ``expected`` is the version that it rests on.
 
         Raises ``ConflictError`` when others wrote behind that version what rests on one too, and ``GoneError``.
         """
-        return _made(self.link.run(_APPEND, self._places, "" if expected is None else expected, ops, token))
-
-    def append_soon(self, ops: bytes, token: str, heard: Heard) -> None:
-        """Write a commit that rests on nothing; ``heard`` is told its number later, -1 if the world was deleted."""
-        self.link.tell(_APPEND, self._places, "", ops, token, heard=heard)
+        return _made(self.link.run(_APPEND, self._places, expected, ops, token))
 
     def begin(self, beginning: bytes, version: int = 0, world: bytes = b"") -> None:
         """Begin the world, unless it is there already; or have it go on at a later version, with all that it held then."""

@@ -7,6 +7,7 @@ whether the first one was carried out is not known.
 from collections import deque
 from collections.abc import Callable
 from hashlib import sha1
+from itertools import count
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -43,6 +44,8 @@ class Script:
 class RedisLink:
     """A connection that is made when it is needed, and made anew after a failure; ``made`` counts how often.
 
+    ``turn`` tells one turn of the caller's work from another: all that is asked within one turn was asked for before it began,
+    so that to look once what others did is enough. Unless somebody who knows sets it, each call is a turn of its own.
     A parameter ``prefix`` of the URL is ``prefix`` here: who names another shares nothing. Raises ``MisuseError`` for what is no ``redis://``, ``rediss://`` or ``unix://`` URL. Whatever asks raises ``UnavailableError``.
     """
 
@@ -58,6 +61,7 @@ class RedisLink:
         self._unsent: list[bytes] = []
         self._gone_until = 0.0
         self.made = 0
+        self.turn: Callable[[], int] = count(1).__next__
 
     def ask(self, *command: str | bytes | int) -> Any:
         """What Redis answers to a command."""
@@ -98,7 +102,7 @@ class RedisLink:
         if script.name not in self._known:
             self.hear()
             self._carry_out(lambda: self._teach(script))
-        self._unsent.append(pack_command(("EVALSHA", script.name, len(keys), *keys, *arguments)))
+        self._unsent.append(_packed("EVALSHA", script.name, len(keys), *keys, *arguments))
         self._unread.append(heard)
         if len(self._unread) > MOST_UNREAD:
             self.hear()
@@ -151,7 +155,7 @@ class RedisLink:
         self._known.add(script.name)
 
     def _send(self, command: tuple[str | bytes | int, ...]) -> None:
-        self._unsent.append(pack_command(command))
+        self._unsent.append(_packed(*command))
         self._flush()
 
     def _flush(self) -> None:
@@ -163,6 +167,11 @@ class RedisLink:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+def _packed(*command: Any) -> bytes:
+    packed: bytes = pack_command(command)
+    return packed
 
 
 def _split(url: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ Reads cost nothing but a look whether the version is still the same.
 
 from collections.abc import Callable
 from itertools import count
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import ormsgpack
 
@@ -17,6 +17,7 @@ from tasktwin.state.commit_log import CHUNK, CommitLog, ForgottenError
 from tasktwin.state.ids import make_nonce
 from tasktwin.state.memory import MemorySnapshot, MemoryStore
 from tasktwin.state.packing import pack, unpack
+from tasktwin.state.redis_link import Heard
 from tasktwin.state.store import Event, Row, Snapshot, Timer
 from tasktwin.wire import Json
 
@@ -35,12 +36,18 @@ LAX: Final = "~limit:"
 """How collections begin whose rows nobody rests on: to write only there is never in anybody's way."""
 
 
+Carry: TypeAlias = Callable[[bytes, str, Heard], None]
+"""Takes a commit along: what it does, its token, and whom to tell its number."""
+
+
 class RedisStore(MemoryStore):
     """The ``Store`` protocol upon a ``CommitLog``; all stores of one log must have the same limits.
 
     Every call that writes, ``begin`` and ``refresh`` raise ``UnavailableError`` when Redis does not answer.
     Until it has ``joined``, which the first ``begin`` or ``refresh`` does, what is written outside of transactions is what
     the world begins with if it is not there yet. ``heard`` is told of each topic that others wrote to.
+    ``carry`` takes along, with something else that is told, the commits that rest on nothing; without it they are made
+    like any other.
     """
 
     __slots__ = (
@@ -52,7 +59,9 @@ class RedisStore(MemoryStore):
         "_ops",
         "_restored",
         "_tokens",
+        "_turn",
         "_version",
+        "carry",
         "heard",
         "joined",
         "shared",
@@ -72,11 +81,13 @@ class RedisStore(MemoryStore):
         self.shared = shared
         self.joined = joined
         self.heard: Callable[[str], None] | None = None
+        self.carry: Carry | None = None
         self._ops: list[tuple[Any, ...]] = []
         self._op_marks: list[int] = []
         self._restored: MemorySnapshot | None = None
         self._version = -1
         self._met = -1  # which connection this copy was made by: a Redis that comes back may have lost what it had last
+        self._turn = 0
         self._commits = 0
         self._beginning = b""
         self._tokens = map(f"{make_nonce()}-%d".__mod__, count())
@@ -108,7 +119,7 @@ class RedisStore(MemoryStore):
 
     def part(self) -> None:
         """Hold on its own what is held, until it joins again."""
-        self._version, self.joined = -1, False
+        self._version, self._turn, self.joined = -1, 0, False
 
     def _take_in(self) -> bool:
         link = self.shared.link
@@ -136,8 +147,9 @@ class RedisStore(MemoryStore):
 
     def begin(self) -> None:
         """Open the transaction, upon what there is now. Raises ``GoneError`` too."""
-        if self._undo is None:
+        if self._undo is None and self._turn != (turn := self.shared.link.turn()):
             self.refresh()
+            self._turn = turn
         super().begin()
 
     def mark(self) -> int:
@@ -157,12 +169,17 @@ class RedisStore(MemoryStore):
     def commit(self, *, lax: bool = False) -> None:
         """Make all writes since ``begin`` final. Raises ``ConflictError``, ``GoneError`` and ``UnavailableError``; then all is undone.
 
-        A ``lax`` commit that writes to ``LAX`` collections only rests on nothing: it cannot fail by others, and is not waited for.
+        A ``lax`` commit that writes to ``LAX`` collections only rests on nothing: others cannot make it fail, and it is not waited for.
         """
         self._opened()
         if self._ops or self._restored:
             try:
-                self._share(is_lax=lax and not self._restored and all(op[1].startswith(LAX) for op in self._ops))
+                self._share(
+                    is_lax=lax
+                    and self.carry is not None
+                    and not self._restored
+                    and all(op[1].startswith(LAX) for op in self._ops)
+                )
             except BaseException as error:
                 self.rollback()
                 if isinstance(error, ConflictError):
@@ -179,9 +196,9 @@ class RedisStore(MemoryStore):
     def _share(self, *, is_lax: bool) -> None:
         """Let the others know."""
         ops, token = ormsgpack.packb(self._ops), next(self._tokens)
-        if is_lax:
+        if is_lax and self.carry:
             self._made.add(token.encode())
-            self.shared.append_soon(ops, token, lambda number: self._follow(number, token.encode()))
+            self.carry(ops, token, lambda number: self._follow(number, token.encode()))
         elif self._restored:
             self._version = self.shared.rebase(self._version, pack(self._restored), ops, token)
             self._made.clear()

@@ -10,9 +10,10 @@ from typing import Any, Final
 import ormsgpack
 
 from tasktwin.errors import UnavailableError
+from tasktwin.state.commit_log import CommitLog
 from tasktwin.state.ids import make_nonce
 from tasktwin.state.journal import Entry, Journal, Note, clipped
-from tasktwin.state.redis_link import RedisLink, Script
+from tasktwin.state.redis_link import Heard, Script
 
 MOST_UNSENT: Final = 1_000
 """So many notes wait for a Redis that does not answer; the oldest give way."""
@@ -20,15 +21,24 @@ MOST_UNSENT: Final = 1_000
 CHUNK: Final = 1_000
 """So many entries are read at once."""
 
-# KEYS: the journal's own hash (newest, cleared, era), the entries, the counts.
+# KEYS: the journal's own hash (newest, cleared, era), the entries, the counts; for a commit that is carried, the world's
+# version and its log.
 _NOTE = Script("""
 local limit, notes = tonumber(ARGV[1]), tonumber(ARGV[2])
 for i = 1, notes do
   local n = redis.call('HINCRBY', KEYS[1], 'newest', 1)
-  if limit > 0 then redis.call('XADD', KEYS[2], 'MAXLEN', limit, n .. '-0', 'e', ARGV[2 + i]) end
+  if limit > 0 then redis.call('XADD', KEYS[2], 'MAXLEN', '~', limit, n .. '-0', 'e', ARGV[4 + i]) end
 end
-for i = 3 + notes, #ARGV, 2 do redis.call('HINCRBY', KEYS[3], ARGV[i], ARGV[i + 1]) end
+for i = 5 + notes, #ARGV, 2 do redis.call('HINCRBY', KEYS[3], ARGV[i], ARGV[i + 1]) end
 redis.call('PUBLISH', KEYS[2], '')
+if ARGV[3] == '' then return 0 end
+local v = redis.call('GET', KEYS[4])
+if not v then return -1 end
+local n = tonumber(v) + 1
+redis.call('SET', KEYS[4], n)
+redis.call('XADD', KEYS[5], n .. '-0', 'c', ARGV[3], 't', ARGV[4])
+redis.call('PUBLISH', KEYS[4], n)
+return n
 """)
 _LOOK = Script("""
 local own = redis.call('HMGET', KEYS[1], 'newest', 'cleared', 'era')
@@ -69,13 +79,15 @@ class Tally(Counter[Any]):
 class SharedJournal(Journal):
     """A journal of which every process sees all that ``look`` took in last; and the ``tallies`` of answers, transitions and events."""
 
-    __slots__ = ("_era_name", "_keys", "_link", "_unsent", "channel", "tallies")
+    __slots__ = ("_carried", "_era_name", "_keys", "_link", "_places", "_unsent", "channel", "tallies")
 
-    def __init__(self, link: RedisLink, name: str, limit: int = 1000) -> None:
-        """The one of the world ``name``. Raises ``MisuseError`` for a negative limit."""
+    def __init__(self, log: CommitLog, limit: int = 1000) -> None:
+        """The one of the world whose commits these are. Raises ``MisuseError`` for a negative limit."""
         super().__init__(limit)
-        self._link = link
-        self._keys = [f"tasktwin:{name}:{part}" for part in ("seen", "journal", "tally")]
+        self._link = log.link
+        self._keys = [f"tasktwin:{log.name}:{part}" for part in ("seen", "journal", "tally")]
+        self._places = [*self._keys, log.keys[0], log.keys[2]]
+        self._carried: tuple[bytes, str, Heard] | None = None
         self.channel = self._keys[1]
         self._unsent: list[bytes] = []
         self._era_name = b""
@@ -103,15 +115,24 @@ class SharedJournal(Journal):
         except UnavailableError:
             return  # it is told with the next one
 
+    def carry(self, ops: bytes, token: str, heard: Heard) -> None:
+        """Take a commit along that rests on nothing; ``heard`` is told its number later, -1 if the world was deleted."""
+        if self._carried:
+            self.flush()
+        self._carried = (ops, token, heard)
+
     def flush(self) -> None:
         """Tell what was not told yet. Raises ``UnavailableError``."""
         counts: list[str | int] = []
         for place, tally in enumerate(self.tallies):
             for (first, second), number in tally.added.items():
                 counts += (f"{place}\n{first}\n{second}", number)
-        if not self._unsent and not counts:
+        if not (self._unsent or counts or self._carried):
             return
-        self._link.tell(_NOTE, self._keys, self.limit, len(self._unsent), *self._unsent, *counts)
+        ops, token, heard = self._carried or (b"", "", None)
+        self._carried = None
+        told = (self.limit, len(self._unsent), ops, token, *self._unsent, *counts)
+        self._link.tell(_NOTE, self._places, *told, heard=heard)
         self._link.push()
         self._unsent.clear()
         for tally in self.tallies:
