@@ -24,22 +24,19 @@ class Turns:
     """The turns of the event loop. What is answered within one had come before it began: a look at Redis serves all of it."""
 
     def __init__(self) -> None:
-        self._number = 1
+        self._number = 0
         self._is_open = False
 
     def now(self) -> int:
         """The number of this turn."""
         if not self._is_open:
-            try:
+            self._number += 1
+            with suppress(RuntimeError):  # outside of a loop each call is a turn of its own
                 asyncio.get_running_loop().call_soon(self._end)
-            except RuntimeError:  # outside of a loop each call is a turn of its own
-                self._number += 1
-            else:
                 self._is_open = True
         return self._number
 
     def _end(self) -> None:
-        self._number += 1
         self._is_open = False
 
 
@@ -124,6 +121,7 @@ class Herald:
             world.news.add(JOURNAL)
             watch.spread()
         elif not (isinstance(said, bytes) and said.isdigit() and int(said) <= world.store.version):
+            world.store.stale()
             watch.tick()
 
 

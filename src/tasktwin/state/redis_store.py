@@ -117,6 +117,10 @@ class RedisStore(MemoryStore):
         self._version = -1
         return self._take_in()
 
+    def stale(self) -> None:
+        """It is known that others did something: the next transaction looks, whatever turn it is."""
+        self._turn = 0
+
     def part(self) -> None:
         """Hold on its own what is held, until it joins again."""
         self._version, self._turn, self.joined = -1, 0, False
