@@ -6,6 +6,7 @@ Django REST framework's throttles do. Of several that do not, the one to wait fo
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tasktwin.behaviour.rules import Limit
@@ -173,7 +174,7 @@ def _standing(world: "World", limit: Limit) -> Json:
         for (name, glob), (number, begun) in counted.left.items()
         if name == limit.name and now < begun + limit.window
     ]
-    callers = [_place(limit, caller, each, now) for caller, each in counted.standing(limit)]
+    callers = [_place(limit, caller, each, now) for caller, each in sorted(counted.standing(limit), key=itemgetter(0))]
     return {
         "name": limit.name,
         "quota": limit.quota,
