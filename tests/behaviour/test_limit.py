@@ -153,7 +153,7 @@ def test_callers_are_counted_apart_and_whoever_is_nobody_by_the_address(tmp_path
     found = limited(tmp_path)
     waits = [[ask(found, who)[1] for _ in range(4)] for who in ("ann", "bob", None)]
     assert waits == [[None, None, None, 10]] * 3
-    assert [each["caller"] for each in standings(found)["limits"][0]["callers"]] == ["ann", "bob", "10.0.0.1"]
+    assert [each["caller"] for each in standings(found)["limits"][0]["callers"]] == ["10.0.0.1", "ann", "bob"]
 
 
 def test_who_is_counted_may_be_any_field_and_null_is_nobody(tmp_path: Path) -> None:
