@@ -350,6 +350,22 @@ def test_while_redis_is_gone_the_api_says_so_and_comes_back_by_itself(place: tup
     process.wait()
 
 
+def test_a_redis_that_forgets_everything_is_told_again_what_there_is(place: tuple[int, str]) -> None:
+    process = redis_server.start(*place)
+    with several("uumit", store=address(place[0])) as (one, other), both([one, other], "w") as worlds:
+        made = worlds[0].post_task().json()["data"]
+        process.kill()
+        process.wait()
+        process = redis_server.start(*place)
+        assert [world.api.get(TASKS + made["id"], headers=ALICE).status_code for world in worlds] == [200, 200]
+        listed = httpx2.get(f"{other}/_tasktwin/worlds").json()["worlds"]
+        assert "w" in {each["name"] for each in listed}
+        assert worlds[1].control.post("/reset").status_code == 200
+        assert worlds[0].api.get(TASKS + made["id"], headers=ALICE).status_code == 404
+    process.kill()
+    process.wait()
+
+
 def test_a_twin_may_start_before_its_redis(place: tuple[int, str]) -> None:
     with several("uumit", store=address(place[0]), count=1) as (url,), httpx2.Client(base_url=url) as client:
         assert client.get("/api/v1/wallet", headers=ALICE).status_code == 503

@@ -58,6 +58,7 @@ class SharedWorld(World):
         self._anew = anew
         self._registry = registry
         self._used = 0.0
+        self._met = -1
         self._about: Json = None
         self._own_stamp = -1
         self._known: tuple[object, ...] = ()
@@ -99,8 +100,9 @@ class SharedWorld(World):
         """
         if self.inside:
             return work()
-        if not self.store.joined:
-            self._enter()
+        if not self.store.joined or self._met != self.store.shared.link.made:
+            self._enter()  # also in a Redis that has come back, and may have forgotten everything
+            self._met = self.store.shared.link.made
         for _ in range(TRIES):
             try:
                 with self.transaction():

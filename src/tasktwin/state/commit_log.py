@@ -155,7 +155,7 @@ class CommitLog:
 
     def begin(self, beginning: bytes, version: int = 0, world: bytes = b"") -> None:
         """Begin the world, unless it is there already; or have it go on at a later version, with all that it held then."""
-        self.link.run(_BEGIN, self._places, make_nonce(), version, beginning, world)
+        self.link.look(_BEGIN, self._places, make_nonce(), version, beginning, world)
         self._epoch = self.link.ask("GET", self._places[1]) or b""
 
     def rebase(self, expected: int, world: bytes, ops: bytes, token: str) -> int:
@@ -164,7 +164,7 @@ class CommitLog:
 
     def compact(self, version: int, world: bytes) -> None:
         """Keep the whole world as it is at a version, and forget the commits that led there."""
-        self.link.run(_COMPACT, self._places, version, world)
+        self.link.look(_COMPACT, self._places, version, world)
 
     # Snapshots that clients took
 

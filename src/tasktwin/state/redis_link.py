@@ -64,35 +64,36 @@ class RedisLink:
         self.turn: Callable[[], int] = count(1).__next__
 
     def ask(self, *command: str | bytes | int) -> Any:
-        """What Redis answers to a command."""
-        self.hear()
+        """What Redis answers to a command that may as well be sent twice: see ``look``."""
 
         def ask() -> Any:
             self._send(command)
             return self._read()
 
-        return self._carry_out(ask)
+        return self._twice(ask)
 
     def look(self, script: Script, keys: list[str], *arguments: str | bytes | int) -> Any:
-        """What a script answers that changes nothing: a connection that was lost meanwhile is made anew, and it is asked again."""
-        made = self.made
-        try:
-            return self.run(script, keys, *arguments)
-        except UnavailableError:
-            if self.made != made + 1 or elapsed() < self._gone_until:
-                raise
-            return self.run(script, keys, *arguments)
+        """What a script answers that may as well run twice: if the connection was lost meanwhile, it is made anew."""
+        return self._twice(lambda: self._run(script, keys, arguments))
 
     def run(self, script: Script, keys: list[str], *arguments: str | bytes | int) -> Any:
         """What a script answers."""
         self.hear()
+        return self._carry_out(lambda: self._run(script, keys, arguments))
 
-        def run() -> Any:
-            self._teach(script)
-            self._send(("EVALSHA", script.name, len(keys), *keys, *arguments))
-            return self._read()
+    def _run(self, script: Script, keys: list[str], arguments: tuple[str | bytes | int, ...]) -> Any:
+        self._teach(script)
+        self._send(("EVALSHA", script.name, len(keys), *keys, *arguments))
+        return self._read()
 
-        return self._carry_out(run)
+    def _twice(self, work: Callable[[], Any]) -> Any:
+        try:
+            self.hear()
+            return self._carry_out(work)
+        except UnavailableError:
+            if elapsed() < self._gone_until:
+                raise
+            return self._carry_out(work)
 
     def tell(self, script: Script, keys: list[str], *arguments: str | bytes | int, heard: Heard | None = None) -> None:
         """Have a script run, and do not wait for its answer; ``heard`` is told it before anything else is asked.

@@ -68,7 +68,7 @@ class Registry:
         """Have a world counted; whether it is new, and ``None`` if there is no room for it. A ``lasting`` one never expires."""
         now = machine_now()
         used = "+inf" if lasting else now
-        found = self.link.run(
+        found = self.link.look(
             _ENTER, self._keys, name, ormsgpack.packb(about), f"({now - self._span}", used, self.limit
         )
         return None if found == 0 else bool(found == 2)
@@ -83,7 +83,7 @@ class Registry:
 
     def drop(self, name: str, keys: list[str]) -> bool:
         """Forget a world, and all of its keys, of which the first is told; whether there was one."""
-        return bool(self.link.run(_DROP, self._keys + keys, name))
+        return bool(self.link.look(_DROP, self._keys + keys, name))
 
     def has(self, name: str) -> bool:
         """Whether there is such a world."""
@@ -96,5 +96,5 @@ class Registry:
 
     def worlds(self) -> dict[str, Json]:
         """What each goes by, by name."""
-        found = self.link.run(_LIST, self._keys, f"({machine_now() - self._span}")
+        found = self.link.look(_LIST, self._keys, f"({machine_now() - self._span}")
         return {name.decode(): ormsgpack.unpackb(about) for name, about in zip(found[::2], found[1::2], strict=True)}

@@ -163,7 +163,7 @@ class SharedJournal(Journal):
         """Forget all entries, for all."""
         super().clear()
         self._unsent.clear()
-        self._link.run(_CLEAR, self._keys)
+        self._link.look(_CLEAR, self._keys)
 
     def reset(self) -> None:
         """Forget all entries and counts, for all, and number from 1 again."""
@@ -171,7 +171,7 @@ class SharedJournal(Journal):
         for tally in self.tallies:
             tally.hold({})
         self._era_name = make_nonce().encode()
-        self._link.run(_RESET, self._keys, self._era_name)
+        self._link.look(_RESET, self._keys, self._era_name)
         self._entries.clear()
         self._number = self.dropped = 0
         self.era += 1
