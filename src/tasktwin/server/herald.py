@@ -79,7 +79,8 @@ class Herald:
     async def _run(self) -> None:
         from redis.exceptions import RedisError  # noqa: PLC0415 - only who shares a store has it
 
-        while True:
+        task = asyncio.current_task()
+        while task and not task.cancelling():  # redis-py may make an error of its own of a cancellation
             with suppress(RedisError, OSError):
                 await self._listen()
             await asyncio.sleep(PAUSE)
