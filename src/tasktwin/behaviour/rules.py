@@ -110,6 +110,11 @@ class Collection:
     writable: frozenset[str] = frozenset()
     left_out: frozenset[str] = frozenset()
     instants: frozenset[str] = frozenset()
+    stamped: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Know which fields tell when a row was made."""
+        object.__setattr__(self, "stamped", tuple(name for name in (self.created, self.updated) if name))
 
     def topic(self, row: Row) -> str:
         """The topic that a row's events are written to."""

@@ -336,11 +336,14 @@ class World:
     def make(self, name: str, fields: dict[str, Json]) -> Row:
         """Put a new row: its identifier, time stamps and defaults come from here. Unknown fields are dropped."""
         collection = self.rules.collections[name]
-        row = {**collection.blank, **{key: value for key, value in fields.items() if key in collection.blank}}
+        blank = collection.blank
+        if not fields.keys() <= blank.keys():
+            fields = {key: value for key, value in fields.items() if key in blank}
+        row = {**blank, **fields}
         if row.get(collection.id_field) is None:
             row[collection.id_field] = self.new_id(collection)
-        for stamp in (collection.created, collection.updated):
-            if stamp and row.get(stamp) is None:
+        for stamp in collection.stamped:
+            if row.get(stamp) is None:
                 row[stamp] = self.now()
         self._put(collection, row)
         return row
@@ -357,9 +360,10 @@ class World:
     def _put(self, collection: Collection, row: Row, changed: Container[str] | None = None) -> None:
         if collection.decimals:
             canonical(row, collection, changed)
-        for name in collection.left_out:
-            if row.get(name) is None:
-                row.pop(name, None)
+        if collection.left_out:
+            for name in collection.left_out:
+                if row.get(name) is None:
+                    row.pop(name, None)
         self.store.put(collection.name, str(row[collection.id_field]), row)
 
     def now(self) -> str:
@@ -382,7 +386,7 @@ class World:
 
     def choose(self, scope: Scope, collection: Collection, row: Row | None, ways: tuple[Transition, ...]) -> Transition:
         """The way that this caller may take from this row's state. Raises ``Refusal``: first for the role, then for the state."""
-        allowed = [way for way in ways if self.plays(scope, collection, row or {}, way.only)]
+        allowed = [way for way in ways if not way.only or self.plays(scope, collection, row or {}, way.only)]
         if not allowed:
             raise Refusal("forbidden", f"only {' or '.join(ways[0].only)} may do this")
         lifecycle = collection.lifecycle
@@ -401,18 +405,25 @@ class World:
         When an effect refuses and the transition has a fallback for that, this effect is undone, the row goes to the
         fallback's state instead, and ``scope["told"]`` tells what to answer.
         """
-        missing = [name for name in way.requires if row.get(name) is None]
-        if missing:
+        if way.requires and (missing := [name for name in way.requires if row.get(name) is None]):
             raise Refusal("invalid", f"{', '.join(missing)} must be set")
-        step = Step(self, scope, collection.name, row, before, way)
+        if way.effects:
+            row = self._affect(scope, collection, way, Step(self, scope, collection.name, row, before, way))
+        self._arrive(collection, way, before, row)
+        return row
+
+    def _affect(self, scope: Scope, collection: Collection, way: Transition, step: Step) -> Row:
+        """Run the effects. What can be undone alone has a savepoint: where nothing is to be done instead, all is undone."""
         for effect in way.effects:
+            if not way.otherwise:
+                self.rules.effects[effect](step)
+                continue
             try:
                 with self.savepoint():
                     self.rules.effects[effect](step)
             except Refusal as refusal:
                 self._fall_back(scope, collection, way, step, refusal)
                 break
-        self._arrive(collection, way, before, step.row)
         return step.row
 
     def begin(self, name: str, trigger: str, scope: Scope, fields: dict[str, Json]) -> Row:
@@ -466,11 +477,11 @@ class World:
         lifecycle = collection.lifecycle
         if lifecycle is None:
             return
-        source = before.get(lifecycle.field) if before else NEW
+        source, state = before.get(lifecycle.field) if before else NEW, row.get(lifecycle.field)
         self.passed.append((lifecycle.name, way.name))
-        if source != row.get(lifecycle.field):
+        if source != state and lifecycle.timers:
             self.arm(collection, row, self.instant)
-        data = {"from": source, "to": row.get(lifecycle.field), "row": row}
+        data = {"from": source, "to": state, "row": row}
         self.tell(collection.topic(row), way.name, data)
 
     def _fall_back(self, scope: Scope, collection: Collection, way: Transition, step: Step, refusal: Refusal) -> None:

@@ -17,12 +17,14 @@ from tasktwin.wire import Json
 CURRENCIES = {"ut": "UT", "cash": "CNY"}
 BUCKETS = {"UT": "ut", "CNY": "cash"}
 ZERO = Decimal("0.00")
+EMPTY = {f"{bucket}_{part}": "0.00" for bucket in CURRENCIES for part in ("available", "frozen")}
 
 
 def _purse(step: Step, user: str) -> Row:
-    empty = {f"{bucket}_{part}": "0.00" for bucket in CURRENCIES for part in ("available", "frozen")}
-    purse = step.read("purse", user) or step.add("purse", id=user, **empty)
-    return {**purse, **{name: zero for name, zero in empty.items() if purse[name] is None}}
+    purse = step.read("purse", user) or step.add("purse", id=user, **EMPTY)
+    if None in purse.values():
+        purse = {**purse, **{name: zero for name, zero in EMPTY.items() if purse[name] is None}}
+    return purse
 
 
 @dataclass(frozen=True, slots=True)

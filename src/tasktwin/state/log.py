@@ -1,9 +1,9 @@
 """Events in memory: a numbered log per topic, bounded in length and in topics; copied on write like tables."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from heapq import nsmallest
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from tasktwin.state.store import Event
 from tasktwin.wire import Json
@@ -28,8 +28,7 @@ class Topic:
         return Topic(era, self.oldest, self.newest, self.touched, self.events.copy(), self.last)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What one append did, for undoing it: the event, what fell out, and how the topic ended before."""
 
     event: Event
@@ -66,8 +65,10 @@ class Log:
         serial = last.serial + 1 if last and last.instant // 1000 == instant // 1000 else 0
         event = topic.events[topic.newest] = topic.last = Event(name, topic.newest, instant, kind, data, serial)
         topic.touched = self.writes
-        fallen = [topic.events.pop(number) for number in range(topic.oldest, topic.newest - event_limit + 1)]
-        topic.oldest += len(fallen)
+        fallen: Sequence[Event] = ()
+        if topic.newest - topic.oldest >= event_limit:
+            fallen = [topic.events.pop(number) for number in range(topic.oldest, topic.newest - event_limit + 1)]
+            topic.oldest += len(fallen)
         retired = self._retire(topic_limit) if len(self.topics) > topic_limit else ()
         return Written(event, fallen, retired, touched, last)
 
@@ -127,5 +128,5 @@ class Log:
         for name, topic in oldest:
             del self.topics[name]
             if topic.last:
-                self.retired[name] = replace(topic.last, data=None)
+                self.retired[name] = topic.last._replace(data=None)
         return oldest
