@@ -20,10 +20,10 @@ def canonical(row: Row, collection: Collection, changed: Container[str] | None =
     finite, or longer than any amount of money.
     """
     for name, places in collection.decimals.items():
-        if changed is not None and name not in changed:
-            continue
         value = row.get(name)
-        if value is not None and not (value.__class__ is str and _kept(places)(value)):
+        if value is None or (changed is not None and name not in changed):
+            continue
+        if not (value.__class__ is str and _kept(places)(value)):
             try:
                 number = Decimal(str(value))
             except InvalidOperation:

@@ -154,6 +154,7 @@ class World:
         self.frames: dict[tuple[int, str, int], Any] = {}
         self.era += 1
         self.passed: list[tuple[str, str]] = []
+        self._written: tuple[int | None, str] = None, ""
 
     def _forget(self) -> None:
         """What was seen until now."""
@@ -181,6 +182,7 @@ class World:
         ``renew`` is asked how to begin when the world begins again. Who reads a stream sees that it is over.
         """
         old, self.rules = self.rules, rules
+        self._written = None, ""
         if not self.beginning.forked:
             self.renew = renew
         self.shown.clear()
@@ -204,6 +206,15 @@ class World:
     def savepoint(self) -> Savepoint:
         """Inside a transaction: what a refusal interrupts here is undone, and only that."""
         return Savepoint(self)
+
+    def mark(self) -> tuple[int, int]:
+        """A point in the transaction, for ``undo``."""
+        return self.store.mark(), len(self.passed)
+
+    def undo(self, mark: tuple[int, int]) -> None:
+        """Be as at this point of the transaction."""
+        self.store.rollback(mark[0])
+        del self.passed[mark[1] :]
 
     def save(self) -> Saved:
         """A snapshot of now."""
@@ -368,7 +379,9 @@ class World:
 
     def now(self) -> str:
         """The world's time as the provider writes it."""
-        return format_instant(self.instant, self.rules.precision)
+        if self._written[0] != self.instant:
+            self._written = self.instant, format_instant(self.instant, self.rules.precision)
+        return self._written[1]
 
     def new_id(self, collection: Collection) -> Json:
         """The next identifier of a collection: the same seed and sequence give the same identifiers."""
@@ -418,10 +431,11 @@ class World:
             if not way.otherwise:
                 self.rules.effects[effect](step)
                 continue
+            mark = self.mark()
             try:
-                with self.savepoint():
-                    self.rules.effects[effect](step)
+                self.rules.effects[effect](step)
             except Refusal as refusal:
+                self.undo(mark)
                 self._fall_back(scope, collection, way, step, refusal)
                 break
         return step.row

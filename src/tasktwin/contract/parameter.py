@@ -101,9 +101,9 @@ def read_headers(headers: Sequence[tuple[bytes, bytes]], names: Container[bytes]
     """Header lines, by lower-case name, and their values; only those of ``names``, if given."""
     fields: dict[str, list[str]] = {}
     for name, value in headers:
-        known = name.lower()
-        if names is None or known in names:
-            fields.setdefault(known.decode("latin-1"), []).append(value.decode("latin-1").strip())
+        if names is None or name.lower() in names:
+            known = name.lower().decode("latin-1")
+            fields.setdefault(known, []).append(value.decode("latin-1").strip())
     return fields
 
 

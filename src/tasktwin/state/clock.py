@@ -55,8 +55,6 @@ def parse_instant(text: str) -> int:
     return instant
 
 
-# What one request writes mostly bears the request's own instant.
-@lru_cache(maxsize=4096)
 def format_instant(instant: int, precision: Precision = "seconds") -> str:
     """An instant as RFC 3339 in UTC, ``2026-04-09T08:00:00Z``, cut (not rounded) to the precision.
 

@@ -59,15 +59,15 @@ class Log:
         """Write an event and drop what no longer fits: the topic's oldest events, the topics longest not written."""
         event_limit, topic_limit = bounds
         topic = self._writable(name)
-        touched, last = topic.touched, topic.last
-        self.writes += 1
-        topic.newest += 1
+        touched, last, number = topic.touched, topic.last, topic.newest + 1
         serial = last.serial + 1 if last and last.instant // 1000 == instant // 1000 else 0
-        event = topic.events[topic.newest] = topic.last = Event(name, topic.newest, instant, kind, data, serial)
-        topic.touched = self.writes
+        event = Event(name, number, instant, kind, data, serial)
+        topic.events[number] = topic.last = event
+        topic.newest = number
+        self.writes = topic.touched = self.writes + 1
         fallen: Sequence[Event] = ()
-        if topic.newest - topic.oldest >= event_limit:
-            fallen = [topic.events.pop(number) for number in range(topic.oldest, topic.newest - event_limit + 1)]
+        if number - topic.oldest >= event_limit:
+            fallen = [topic.events.pop(each) for each in range(topic.oldest, number - event_limit + 1)]
             topic.oldest += len(fallen)
         retired = self._retire(topic_limit) if len(self.topics) > topic_limit else ()
         return Written(event, fallen, retired, touched, last)

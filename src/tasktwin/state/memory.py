@@ -11,7 +11,6 @@ from tasktwin.state.store import Event, Query, Row, Snapshot, Timer
 from tasktwin.state.table import Table
 from tasktwin.wire import Json
 
-
 Undo: TypeAlias = tuple[Any, ...]
 """How to take one write back: a method and its arguments. A tuple, because each write leaves one."""
 
@@ -107,16 +106,12 @@ class MemoryStore:
 
     def put(self, collection: str, id: str, row: Row) -> None:
         """Create or replace a row."""
-        table = self._writable(collection)
-        old = table.rows.get(id)
-        if old is None:
-            table.created += 1
-            sequence = table.created
-        else:
-            sequence = table.sequences[id]
-        table.change(id, row, sequence)
+        table = self._tables.get(collection)
+        if table is None or table.era is not self._era:
+            table = self._writable(collection)
+        old = table.put(id, row)
         if self._undo is not None:
-            self._undo.append((self._put_back, collection, id, old, sequence))
+            self._undo.append((self._put_back, collection, id, old, table.sequences[id]))
 
     def delete(self, collection: str, id: str) -> bool:
         """Remove a row; False when there was none."""
@@ -187,7 +182,8 @@ class MemoryStore:
 
     def append(self, topic: str, instant: int, kind: str, data: Json) -> Event:
         """Write the next event of a topic."""
-        written = self._own_log().append(topic, instant, kind, data, self._bounds)
+        log = self._log if self._log.era is self._era else self._own_log()
+        written = log.append(topic, instant, kind, data, self._bounds)
         if self._undo is not None:
             self._undo.append((self._unwrite, written))
         return written.event
@@ -221,7 +217,8 @@ class MemoryStore:
         if self._undo is not None:
             key = (timer.lifecycle, timer.row)
             self._undo.append((self._arm_back, key, self._agenda.live.get(key)))
-        self._own_agenda().arm(timer)
+        agenda = self._agenda if self._agenda.era is self._era else self._own_agenda()
+        agenda.arm(timer)
 
     def disarm(self, lifecycle: str, row: str) -> None:
         """Remove a row's timer, if there is one."""

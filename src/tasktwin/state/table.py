@@ -141,6 +141,19 @@ class Table:
         twin.indexes = {shape: index.copy() for shape, index in self.indexes.copy().items()}
         return twin
 
+    def put(self, id: str, row: Row) -> Row | None:
+        """Make this the row of that id, which keeps its creation sequence if there is one; the row that was there."""
+        old = self.rows.get(id)
+        if self.indexes:
+            self.change(id, row, self.created + 1 if old is None else self.sequences[id])
+        else:
+            self.stamp = next(_stamps)
+            self.rows[id] = row
+        if old is None:
+            self.created += 1
+            self.sequences[id] = self.created
+        return old
+
     def change(self, id: str, row: Row | None, sequence: int) -> None:
         """Make this the row of that id and creation sequence; None removes it. Serves writing and undoing alike."""
         self.stamp = next(_stamps)
