@@ -233,8 +233,7 @@ class World:
 
     def stamps(self, collections: tuple[str, ...]) -> tuple[int, ...]:
         """Numbers that stand for the rows of these collections: as long as they are the same, the rows are."""
-        stamp = self.store.stamp
-        return tuple([stamp(name) for name in collections])
+        return tuple(map(self.store.stamp, collections))
 
     def scope(self) -> Scope:
         """What every expression sees: the time, and how it is written."""

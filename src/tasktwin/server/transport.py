@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 
 from tasktwin.behaviour.world import World
 from tasktwin.behaviour.worlds import DEFAULT, Worlds
@@ -20,7 +21,6 @@ CONTROL = "/_tasktwin"
 BY_PATH = "/_tasktwin/worlds/"
 HEADER = b"tasktwin-world"
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_TELLING = frozenset({HEADER, b"content-length", b"transfer-encoding", b"origin"})
 HEADER_LIMIT = 65_536
 """Bytes of all header names and values together; more are refused, so that the journal stays small."""
 
@@ -56,34 +56,39 @@ class ProviderApp:
         """Answer one request."""
         path = raw_path(scope).removeprefix(self.prefix) or "/"
         headers = scope["headers"]
-        size, named, bodied, origin = _weighed(headers)
+        lines: dict[bytes, bytes] = dict(reversed(headers))  # of several of one name the first
+        origin = lines.get(b"origin")
         name, path, is_control = _by_path(path) if path.startswith(CONTROL) else (None, path, False)
         if origin is not None and not is_control:
             send = self.cors.sharing(origin, send)
             if await is_preflight(self.cors, scope, origin, send):
                 return
-        if size > HEADER_LIMIT:
+        if sum(map(len, chain.from_iterable(headers))) > HEADER_LIMIT:
             await send_problem(send, 431, f"the headers are larger than {HEADER_LIMIT} bytes")
             return
         if is_control:
             await self._control(scope, receive, send)
             return
         try:
-            world = self.worlds.get(named if name is None else name)
+            world = self.worlds.get(_named(lines) if name is None else name)
         except MisuseError as error:
             await send_problem(send, 503 if isinstance(error, TooManyWorldsError) else 400, str(error))
             return
-        exchange = self._exchange(scope, world, path, by_path=name is not None)
-        if (bodied or scope.get("http_version", "2")[:1] != "1") and not await self._read_body(exchange, receive):
+        exchange = self._exchange(scope, world, path, lines, by_path=name is not None)
+        if _may_have_body(scope, lines) and not await self._read_body(exchange, receive):
             return
-        await self._wait_for(exchange)
+        pause = self.pipeline.answer(exchange)
+        if pause:
+            await self._go_on_after(exchange, pause)
+        if world.watched:
+            self.hub.spread(world)
         if exchange.stream and exchange.cut != -1 and scope.get("http_version") == "1.0":
             self.pipeline.collect(exchange)
             exchange.stream = None
         if exchange.stream or exchange.cut is not None:
             await self._send_at_length(exchange, Link(scope, receive, send), send)
-            return
-        await self._send(exchange, send)
+        else:
+            await self._send(exchange, send)
 
     async def _send(self, exchange: Exchange, send: Send) -> None:
         """Answer with all there is, in one piece if nobody stands between this and the connection."""
@@ -116,16 +121,15 @@ class ProviderApp:
             self._closed(exchange, BY_FAULT, 0.0)
         await link.sever(self.hub.patience)
 
-    async def _wait_for(self, exchange: Exchange) -> None:
-        """Let the pipeline answer, and wait where it says so; then readers look again."""
-        while pause := self.pipeline.answer(exchange):
+    async def _go_on_after(self, exchange: Exchange, pause: float) -> None:
+        """Wait as the pipeline says, as often as it does."""
+        while pause:
             try:
                 await asyncio.sleep(pause)
             except asyncio.CancelledError:
                 self.pipeline.abandon(exchange)
                 raise
-        if exchange.world.watched:
-            self.hub.spread(exchange.world)
+            pause = self.pipeline.answer(exchange)
 
     async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer for the control plane, which may have moved a clock; then readers look again."""
@@ -156,8 +160,8 @@ class ProviderApp:
         for listener in self.listeners:
             listener(exchange)
 
-    def _exchange(self, scope: Scope, world: World, path: str, *, by_path: bool) -> Exchange:
-        exchange = Exchange(world, scope["method"], path, scope["query_string"], scope["headers"])
+    def _exchange(self, scope: Scope, world: World, path: str, lines: dict[bytes, bytes], *, by_path: bool) -> Exchange:
+        exchange = Exchange(world, scope["method"], path, scope["query_string"], scope["headers"], b"", lines)
         if (client := scope.get("client")) is not None:
             exchange.address = client[0]
         exchange.scheme = scope["scheme"]
@@ -170,6 +174,9 @@ class ProviderApp:
         """Read the body, within the limit. False when the client went away: then nothing was done."""
         limit = self.pipeline.rules.limit
         message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body") and len(message["body"]) <= limit:
+            exchange.body = message["body"]
+            return True
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -184,7 +191,7 @@ class ProviderApp:
             if not message.get("more_body", False):
                 break
             message = await receive()
-        exchange.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        exchange.body = b"".join(chunks)
         return True
 
 
@@ -220,19 +227,15 @@ def _by_path(path: str) -> tuple[str | None, str, bool]:
     return None, path, path == CONTROL or path.startswith(f"{CONTROL}/")
 
 
-def _weighed(headers: list[tuple[bytes, bytes]]) -> tuple[int, str, bool, bytes | None]:
-    """The bytes of all headers; the world and the origin that they name (of several the first); may a body follow."""
-    size, world, bodied, origin = 0, None, False, None
-    for name, value in headers:
-        size += len(name) + len(value)
-        if name in _TELLING:
-            if name == HEADER:
-                world = value.decode("latin-1") if world is None else world
-            elif name == b"origin":
-                origin = value if origin is None else origin
-            else:
-                bodied = True
-    return size, DEFAULT if world is None else world, bodied, origin
+def _named(lines: dict[bytes, bytes]) -> str:
+    """The world that a header names."""
+    world = lines.get(HEADER)
+    return DEFAULT if world is None else world.decode("latin-1")
+
+
+def _may_have_body(scope: Scope, lines: dict[bytes, bytes]) -> bool:
+    """Whether a body may follow: HTTP/1 says so in the head."""
+    return b"content-length" in lines or b"transfer-encoding" in lines or scope.get("http_version", "2")[:1] != "1"
 
 
 async def is_preflight(cors: Cors, scope: Scope, origin: bytes, send: Send) -> bool:
