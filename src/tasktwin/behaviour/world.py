@@ -203,10 +203,6 @@ class World:
         """Make final what the open transaction wrote."""
         self.store.commit()
 
-    def savepoint(self) -> Savepoint:
-        """Inside a transaction: what a refusal interrupts here is undone, and only that."""
-        return Savepoint(self)
-
     def mark(self) -> tuple[int, int]:
         """A point in the transaction, for ``undo``."""
         return self.store.mark(), len(self.passed)

@@ -75,13 +75,11 @@ class ProviderApp:
             await send_problem(send, 503 if isinstance(error, TooManyWorldsError) else 400, str(error))
             return
         exchange = self._exchange(scope, world, path, lines, by_path=name is not None)
-        if _may_have_body(scope, lines) and not await self._read_body(exchange, receive):
+        if not await self._read_body(exchange, scope, receive):
             return
         pause = self.pipeline.answer(exchange)
-        if pause:
-            await self._go_on_after(exchange, pause)
-        if world.watched:
-            self.hub.spread(world)
+        if pause or world.watched:
+            await self._go_on(exchange, pause)
         if exchange.stream and exchange.cut != -1 and scope.get("http_version") == "1.0":
             self.pipeline.collect(exchange)
             exchange.stream = None
@@ -121,8 +119,8 @@ class ProviderApp:
             self._closed(exchange, BY_FAULT, 0.0)
         await link.sever(self.hub.patience)
 
-    async def _go_on_after(self, exchange: Exchange, pause: float) -> None:
-        """Wait as the pipeline says, as often as it does."""
+    async def _go_on(self, exchange: Exchange, pause: float) -> None:
+        """Wait as the pipeline says, as often as it does; then readers look again."""
         while pause:
             try:
                 await asyncio.sleep(pause)
@@ -130,6 +128,8 @@ class ProviderApp:
                 self.pipeline.abandon(exchange)
                 raise
             pause = self.pipeline.answer(exchange)
+        if exchange.world.watched:
+            self.hub.spread(exchange.world)
 
     async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer for the control plane, which may have moved a clock; then readers look again."""
@@ -170,8 +170,10 @@ class ProviderApp:
             exchange.wishes["stream"] = "bounded"  # it knows no chunks, in which a stream without end would come
         return exchange
 
-    async def _read_body(self, exchange: Exchange, receive: Receive) -> bool:
-        """Read the body, within the limit. False when the client went away: then nothing was done."""
+    async def _read_body(self, exchange: Exchange, scope: Scope, receive: Receive) -> bool:
+        """Read the body, if there may be one, within the limit. False when the client went away: then nothing was done."""
+        if not _may_have_body(scope, exchange.lines):
+            return True
         limit = self.pipeline.rules.limit
         message = await receive()
         if message["type"] == "http.request" and not message.get("more_body") and len(message["body"]) <= limit:

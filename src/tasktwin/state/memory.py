@@ -267,7 +267,7 @@ class MemoryStore:
         if not isinstance(snapshot, MemorySnapshot):
             raise MisuseError("this snapshot was taken by another kind of store")
         if self._undo is not None:
-            self._undo.append(partial(self._hold, self._tables, self._counters, self._log, self._agenda))
+            self._undo.append((self._hold, self._tables, self._counters, self._log, self._agenda))
         self._hold(snapshot.tables.copy(), snapshot.counters.copy(), snapshot.log, snapshot.agenda)
 
     def _hold(self, tables: dict[str, Table], counters: dict[str, int], log: Log, agenda: Agenda) -> None:
