@@ -169,10 +169,10 @@ class Operation:
 
 def content_type(headers: Headers) -> str:
     """The first Content-Type, ``""`` if there is none."""
-    value = dict(reversed(headers)).get(b"content-type")  # most often it is written so
-    if value is None:
-        value = next((value for name, value in headers if len(name) == 12 and name.lower() == b"content-type"), b"")
-    return value.decode("latin-1").strip()
+    for name, value in headers:
+        if len(name) == 12 and name.lower() == b"content-type":
+            return value.decode("latin-1").strip()
+    return ""
 
 
 def _read_parameters(

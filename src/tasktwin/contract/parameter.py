@@ -1,8 +1,7 @@
 """Parameters: from what is on the wire to typed values."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Final, Literal, TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -23,8 +22,6 @@ STYLES: Final[dict[str, tuple[str, ...]]] = {
     "cookie": ("form",),
 }
 """The styles that OpenAPI defines for each location, the default first."""
-
-_NAME: Final = itemgetter(0)
 
 IGNORED_HEADERS: Final = frozenset({"accept", "content-type", "authorization"})
 """Header parameters of these names have no meaning: OpenAPI, Parameter Object."""
@@ -100,15 +97,13 @@ def read_cookies(header: str) -> dict[str, list[str]]:
     return fields
 
 
-def read_headers(headers: Sequence[tuple[bytes, bytes]], names: frozenset[bytes] | None = None) -> dict[str, list[str]]:
+def read_headers(headers: Sequence[tuple[bytes, bytes]], names: Container[bytes] | None = None) -> dict[str, list[str]]:
     """Header lines, by lower-case name, and their values; only those of ``names``, if given."""
     fields: dict[str, list[str]] = {}
-    if names is not None and names.isdisjoint(map(bytes.lower, map(_NAME, headers))):
-        return fields
     for name, value in headers:
-        if names is None or name.lower() in names:
-            known = name.lower().decode("latin-1")
-            fields.setdefault(known, []).append(value.decode("latin-1").strip())
+        known = name.lower()
+        if names is None or known in names:
+            fields.setdefault(known.decode("latin-1"), []).append(value.decode("latin-1").strip())
     return fields
 
 

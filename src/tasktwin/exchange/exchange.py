@@ -33,7 +33,7 @@ _HOST = re.compile(r"([\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?", re.ASC
 class Exchange:
     """``path`` is raw: percent-encoded, without the query, seen from the provider's root. Headers are as ASGI has them.
 
-    ``lines`` are the first header line of each name. Without slots: so what a request never sets costs it nothing, but stands in the class.
+    Without slots: so what a request never sets costs it nothing, but stands in the class.
     ``too_large`` and ``unmatched`` tell what was found before there was an operation. ``answer`` is the body as bytes.
     ``operation`` is what the request means; it is there once ``match`` is. ``topic`` is the stream that this very
     request began before. ``stream`` is what is sent instead of an answer; ``fault`` and
@@ -48,7 +48,6 @@ class Exchange:
     query: bytes
     headers: Headers
     body: bytes = b""
-    lines: dict[bytes, bytes] = field(default_factory=dict, repr=False)
     address: str = field(default="", init=False)
     scheme: str = field(default="http", init=False)
     prefix: str = field(default="", init=False)
@@ -82,11 +81,6 @@ class Exchange:
     extra: list[tuple[str, str]] = field(default_factory=list, init=False)
     wished: dict[str, str] | None = field(default=None, init=False)
 
-    def __post_init__(self) -> None:
-        """Know the first header line of each name, which is looked for in many places."""
-        if not self.lines:
-            self.lines = dict(reversed(self.headers))
-
     @property
     def state(self) -> dict[str, Any]:
         """How far it is, to be set again."""
@@ -117,7 +111,7 @@ class Exchange:
     @property
     def origin(self) -> str:
         """Scheme, host and prefix under which the client reached the API."""
-        host = self.lines.get(b"host", b"").decode("latin-1")
+        host = next((value.decode("latin-1") for name, value in self.headers if name == b"host"), "")
         return f"{self.scheme}://{host if _HOST.fullmatch(host) else 'localhost'}{self.prefix}"
 
     def url(self) -> str:
@@ -149,7 +143,7 @@ class Exchange:
     def wishes(self) -> dict[str, str]:
         """What the client prefers (RFC 7240); read once, when first asked for."""
         if self.wished is None:
-            self.wished = preferences(self.headers) if b"prefer" in self.lines else {}
+            self.wished = preferences(self.headers)
         return self.wished
 
     @property
@@ -170,8 +164,11 @@ class Exchange:
 
     def header(self, name: str) -> str | None:
         """The first line of this header, whether the contract declares it or not; ``name`` is in lower case."""
-        value = self.lines.get(name.encode())
-        return None if value is None else value.decode("latin-1")
+        wanted = name.encode()
+        for key, value in self.headers:
+            if key == wanted:
+                return value.decode("latin-1")
+        return None
 
     def carried(self, names: frozenset[bytes]) -> tuple[tuple[bytes, bytes], ...]:
         """The header lines of these names, as they came."""
@@ -190,8 +187,11 @@ class Exchange:
         scheme = self.world.rules.contract.schemes[place]
         if scheme.location != "header":
             return scheme.credential(self.query, self.headers)
-        value = self.lines.get(scheme.key.encode())
-        return None if value is None else scheme.read(value.decode("latin-1").strip())
+        wanted = scheme.key.encode()
+        for name, value in self.headers:
+            if name == wanted:
+                return scheme.read(value.decode("latin-1").strip())
+        return None
 
     def refuse(self, kind: str, detail: str = "", **headers: str) -> Refusal:
         """A refusal to raise."""

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from itertools import chain
 
 from tasktwin.behaviour.world import World
 from tasktwin.behaviour.worlds import DEFAULT, Worlds
@@ -21,6 +20,7 @@ CONTROL = "/_tasktwin"
 BY_PATH = "/_tasktwin/worlds/"
 HEADER = b"tasktwin-world"
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_TELLING = frozenset({HEADER, b"content-length", b"transfer-encoding", b"origin"})
 HEADER_LIMIT = 65_536
 """Bytes of all header names and values together; more are refused, so that the journal stays small."""
 
@@ -56,26 +56,25 @@ class ProviderApp:
         """Answer one request."""
         path = raw_path(scope).removeprefix(self.prefix) or "/"
         headers = scope["headers"]
-        lines: dict[bytes, bytes] = dict(reversed(headers))  # of several of one name the first
-        origin = lines.get(b"origin")
+        size, named, bodied, origin = _weighed(headers)
         name, path, is_control = _by_path(path) if path.startswith(CONTROL) else (None, path, False)
         if origin is not None and not is_control:
             send = self.cors.sharing(origin, send)
             if await is_preflight(self.cors, scope, origin, send):
                 return
-        if sum(map(len, chain.from_iterable(headers))) > HEADER_LIMIT:
+        if size > HEADER_LIMIT:
             await send_problem(send, 431, f"the headers are larger than {HEADER_LIMIT} bytes")
             return
         if is_control:
             await self._control(scope, receive, send)
             return
         try:
-            world = self.worlds.get(_named(lines) if name is None else name)
+            world = self.worlds.get(named if name is None else name)
         except MisuseError as error:
             await send_problem(send, 503 if isinstance(error, TooManyWorldsError) else 400, str(error))
             return
-        exchange = self._exchange(scope, world, path, lines, by_path=name is not None)
-        if not await self._read_body(exchange, scope, receive):
+        exchange = self._exchange(scope, world, path, by_path=name is not None)
+        if (bodied or scope.get("http_version", "2")[:1] != "1") and not await self._read_body(exchange, receive):
             return
         pause = self.pipeline.answer(exchange)
         if pause or world.watched:
@@ -85,8 +84,8 @@ class ProviderApp:
             exchange.stream = None
         if exchange.stream or exchange.cut is not None:
             await self._send_at_length(exchange, Link(scope, receive, send), send)
-        else:
-            await self._send(exchange, send)
+            return
+        await self._send(exchange, send)
 
     async def _send(self, exchange: Exchange, send: Send) -> None:
         """Answer with all there is, in one piece if nobody stands between this and the connection."""
@@ -160,8 +159,8 @@ class ProviderApp:
         for listener in self.listeners:
             listener(exchange)
 
-    def _exchange(self, scope: Scope, world: World, path: str, lines: dict[bytes, bytes], *, by_path: bool) -> Exchange:
-        exchange = Exchange(world, scope["method"], path, scope["query_string"], scope["headers"], b"", lines)
+    def _exchange(self, scope: Scope, world: World, path: str, *, by_path: bool) -> Exchange:
+        exchange = Exchange(world, scope["method"], path, scope["query_string"], scope["headers"])
         if (client := scope.get("client")) is not None:
             exchange.address = client[0]
         exchange.scheme = scope["scheme"]
@@ -170,15 +169,10 @@ class ProviderApp:
             exchange.wishes["stream"] = "bounded"  # it knows no chunks, in which a stream without end would come
         return exchange
 
-    async def _read_body(self, exchange: Exchange, scope: Scope, receive: Receive) -> bool:
-        """Read the body, if there may be one, within the limit. False when the client went away: then nothing was done."""
-        if not _may_have_body(scope, exchange.lines):
-            return True
+    async def _read_body(self, exchange: Exchange, receive: Receive) -> bool:
+        """Read the body, within the limit. False when the client went away: then nothing was done."""
         limit = self.pipeline.rules.limit
         message = await receive()
-        if message["type"] == "http.request" and not message.get("more_body") and len(message["body"]) <= limit:
-            exchange.body = message["body"]
-            return True
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -193,7 +187,7 @@ class ProviderApp:
             if not message.get("more_body", False):
                 break
             message = await receive()
-        exchange.body = b"".join(chunks)
+        exchange.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         return True
 
 
@@ -229,15 +223,19 @@ def _by_path(path: str) -> tuple[str | None, str, bool]:
     return None, path, path == CONTROL or path.startswith(f"{CONTROL}/")
 
 
-def _named(lines: dict[bytes, bytes]) -> str:
-    """The world that a header names."""
-    world = lines.get(HEADER)
-    return DEFAULT if world is None else world.decode("latin-1")
-
-
-def _may_have_body(scope: Scope, lines: dict[bytes, bytes]) -> bool:
-    """Whether a body may follow: HTTP/1 says so in the head."""
-    return b"content-length" in lines or b"transfer-encoding" in lines or scope.get("http_version", "2")[:1] != "1"
+def _weighed(headers: list[tuple[bytes, bytes]]) -> tuple[int, str, bool, bytes | None]:
+    """The bytes of all headers; the world and the origin that they name (of several the first); may a body follow."""
+    size, world, bodied, origin = 0, None, False, None
+    for name, value in headers:
+        size += len(name) + len(value)
+        if name in _TELLING:
+            if name == HEADER:
+                world = value.decode("latin-1") if world is None else world
+            elif name == b"origin":
+                origin = value if origin is None else origin
+            else:
+                bodied = True
+    return size, DEFAULT if world is None else world, bodied, origin
 
 
 async def is_preflight(cors: Cors, scope: Scope, origin: bytes, send: Send) -> bool:
