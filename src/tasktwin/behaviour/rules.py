@@ -356,8 +356,9 @@ class ErrorTable:
         answer = self.answers[kind]
         error = {**answer.fields, "kind": kind, "status": answer.status, "data": data, "violations": violations}
         error["detail"] = detail or ENGINE_KINDS.get(kind, (0, kind.replace("_", " ")))[1]
-        error["message"] = answer.message({**scope, "error": error})
-        return answer.status, answer.media or self.media, (answer.shape or self.shape)({**scope, "error": error})
+        scope = {**scope, "error": error}
+        error["message"] = answer.message(scope)
+        return answer.status, answer.media or self.media, (answer.shape or self.shape)(scope)
 
 
 @dataclass(frozen=True, slots=True)

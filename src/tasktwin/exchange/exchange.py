@@ -1,7 +1,7 @@
 """One request and its answer, while the pipeline works on them."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,7 +39,8 @@ class Exchange:
     request began before. ``stream`` is what is sent instead of an answer; ``fault`` and
     ``disturbance`` are the trouble that was ordered for the request and for the stream: after ``cut`` bytes of the
     answer, head included in none, the connection is cut (-1: before its head). ``left`` are the steps still to take,
-    after ``pause`` seconds, begun under ``rules``. ``held`` is the idempotency key that nobody else may use meanwhile.
+    after ``pause`` seconds, begun under ``rules``. ``words`` are what the answer to a
+    read is remembered by. ``held`` is the idempotency key that nobody else may use meanwhile.
     """
 
     world: World
@@ -80,6 +81,7 @@ class Exchange:
     credentials: dict[str, str | None] = field(default_factory=dict, init=False)
     extra: list[tuple[str, str]] = field(default_factory=list, init=False)
     wished: dict[str, str] | None = field(default=None, init=False)
+    words: tuple[Hashable, ...] = field(default=(), init=False, repr=False)
 
     @property
     def state(self) -> dict[str, Any]:
