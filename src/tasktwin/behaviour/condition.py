@@ -57,7 +57,8 @@ class Condition:
 
     def selection(self, scope: Scope) -> tuple[tuple[tuple[str, Json], ...], Callable[[Row], bool] | None]:
         """What an index can answer, and the test for the rest. For a condition without alternatives."""
-        equal, rest = [], self.rest
+        equal: list[tuple[str, Json]] = []
+        rest = self.rest
         for field, read in self.equal:
             value = read(scope)
             if value.__class__ not in _COMPOUND:  # no index holds these

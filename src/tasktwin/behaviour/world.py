@@ -342,10 +342,9 @@ class World:
     def make(self, name: str, fields: dict[str, Json]) -> Row:
         """Put a new row: its identifier, time stamps and defaults come from here. Unknown fields are dropped."""
         collection = self.rules.collections[name]
-        blank = collection.blank
-        if not fields.keys() <= blank.keys():
-            fields = {key: value for key, value in fields.items() if key in blank}
-        row = {**blank, **fields}
+        row = {**collection.blank, **fields}
+        if len(row) > len(collection.blank):
+            row = {name: row[name] for name in collection.blank}
         if row.get(collection.id_field) is None:
             row[collection.id_field] = self.new_id(collection)
         for stamp in collection.stamped:

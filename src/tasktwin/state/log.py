@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from heapq import nsmallest
 from typing import NamedTuple, TypeAlias
 
 from tasktwin.state.store import Event
@@ -122,9 +121,10 @@ class Log:
         return topic
 
     def _retire(self, topic_limit: int) -> list[tuple[str, Topic]]:
-        # Several at once, because looking for the longest unwritten costs a scan.
+        # Several at once, because looking for the longest unwritten costs a scan. They mostly stand in order already.
         surplus = max(1 + topic_limit // 16, len(self.topics) - topic_limit)
-        oldest = nsmallest(surplus, self.topics.items(), key=lambda item: item[1].touched)
+        last = sorted([topic.touched for topic in self.topics.values()])[surplus - 1]
+        oldest = [(name, topic) for name, topic in self.topics.items() if topic.touched <= last]
         for name, topic in oldest:
             del self.topics[name]
             if topic.last:
