@@ -14,7 +14,7 @@ from tasktwin.behaviour.lifecycle import NEW, Transition
 from tasktwin.behaviour.limit import Counts
 from tasktwin.behaviour.rules import Channel, Collection, LimitMode, Rules
 from tasktwin.behaviour.step import Step
-from tasktwin.behaviour.transaction import Savepoint, Transaction
+from tasktwin.behaviour.transaction import Transaction
 from tasktwin.errors import MisuseError, Refusal
 from tasktwin.state import (
     Clock,
