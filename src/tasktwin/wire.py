@@ -22,7 +22,7 @@ def loads(raw: bytes) -> Json:
     nesting deeper than ``MAX_DEPTH``. Of duplicate keys the last one wins, as in Python and JavaScript.
     """
     value = orjson.loads(raw)
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and depth(value) > MAX_DEPTH:
+    if len(raw) > MAX_DEPTH and raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and depth(value) > MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
     return value
 

@@ -1,7 +1,7 @@
 """Amounts: decimals as a row keeps them."""
 
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container
 from decimal import Decimal, InvalidOperation
 from functools import cache
 
@@ -20,10 +20,10 @@ def canonical(row: Row, collection: Collection, changed: Container[str] | None =
     finite, or longer than any amount of money.
     """
     for name, places in collection.decimals.items():
-        if changed is not None and name not in changed:
-            continue
         value = row.get(name)
-        if value is not None and not (value.__class__ is str and _kept(places).fullmatch(value)):
+        if value is None or (changed is not None and name not in changed):
+            continue
+        if not (value.__class__ is str and _kept(places)(value)):
             try:
                 number = Decimal(str(value))
             except InvalidOperation:
@@ -36,7 +36,7 @@ def canonical(row: Row, collection: Collection, changed: Container[str] | None =
 
 
 @cache
-def _kept(places: int) -> re.Pattern[str]:
-    """A decimal as it is kept, which most are that are put again."""
+def _kept(places: int) -> Callable[[str], re.Match[str] | None]:
+    """Whether a text is a decimal as it is kept, which most are that are put again."""
     digits = rf"\.\d{{{places}}}" if places else ""
-    return re.compile(rf"-?(?:0|[1-9]\d{{0,{MOST_DIGITS - 1}}}){digits}", re.ASCII)
+    return re.compile(rf"-?(?:0|[1-9]\d{{0,{MOST_DIGITS - 1}}}){digits}", re.ASCII).fullmatch

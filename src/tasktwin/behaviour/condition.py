@@ -57,12 +57,15 @@ class Condition:
 
     def selection(self, scope: Scope) -> tuple[tuple[tuple[str, Json], ...], Callable[[Row], bool] | None]:
         """What an index can answer, and the test for the rest. For a condition without alternatives."""
-        equal, rest = tuple([(field, read(scope)) for field, read in self.equal]), self.rest
-        for _, value in equal:
-            if value.__class__ in _COMPOUND:  # no index holds these
-                scalars = tuple([line for line in equal if line[1].__class__ not in _COMPOUND])
-                return scalars, lambda row: self.holds(scope, row)
-        return equal, None if rest is None else lambda row: rest(scope, row)
+        equal: list[tuple[str, Json]] = []
+        rest = self.rest
+        for field, read in self.equal:
+            value = read(scope)
+            if value.__class__ not in _COMPOUND:  # no index holds these
+                equal.append((field, value))
+        if len(equal) < len(self.equal):
+            return tuple(equal), lambda row: self.holds(scope, row)
+        return tuple(equal), None if rest is None else lambda row: rest(scope, row)
 
     def applies(self, scope: Scope) -> bool:
         """Whether the lines hold that do not look at the row."""

@@ -192,7 +192,7 @@ def _rooted(root: str, steps: tuple[str, ...]) -> Reader:
 
         def read(scope: Scope) -> Json:
             value = scope.get(root)
-            return value.get(only) if isinstance(value, dict) else look_up(value, steps)
+            return value.get(only) if value.__class__ is dict else look_up(value, steps)
 
         return read
     return lambda scope: look_up(scope.get(root), steps)

@@ -18,6 +18,11 @@ class Provenance:
 
     kind: str
     note: str
+    reason: str = dataclasses.field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Know what an answer says of itself that rests on this."""
+        object.__setattr__(self, "reason", f"assumed: {self.note}" if self.kind == "assumed" else "state")
 
     def __str__(self) -> str:
         """As it is written in the data."""

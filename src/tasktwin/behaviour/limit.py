@@ -59,7 +59,9 @@ class Counts:
 
     def window(self, limit: Limit, caller: str, now: int) -> Window:
         """The window of a caller, who from now on is the one that asked last."""
-        known = self.windows.setdefault(limit.name, {})
+        known = self.windows.get(limit.name)
+        if known is None:
+            known = self.windows[limit.name] = {}
         window = known.pop(caller, None)
         if window is None:
             window = self.begin(limit, caller, now)

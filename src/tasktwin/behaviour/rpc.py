@@ -89,7 +89,7 @@ def _obey(world: World, method: Method, call: Call, params: Json, key: Json) -> 
     asked = replace(inner, operation=f"{call.operation} {method.operation}")
     if once and (row := recall(world, asked, once)):
         return Outcome({"jsonrpc": "2.0", "id": key, "result": row["result"]}, "replay")
-    with world.savepoint():
+    with world.transaction():
         outcome = act(world, world.rules.bindings[method.operation], inner)
     if outcome.refusal:
         raise outcome.refusal

@@ -110,6 +110,11 @@ class Collection:
     writable: frozenset[str] = frozenset()
     left_out: frozenset[str] = frozenset()
     instants: frozenset[str] = frozenset()
+    stamped: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Know which fields tell when a row was made."""
+        object.__setattr__(self, "stamped", tuple(name for name in (self.created, self.updated) if name))
 
     def topic(self, row: Row) -> str:
         """The topic that a row's events are written to."""
@@ -351,8 +356,9 @@ class ErrorTable:
         answer = self.answers[kind]
         error = {**answer.fields, "kind": kind, "status": answer.status, "data": data, "violations": violations}
         error["detail"] = detail or ENGINE_KINDS.get(kind, (0, kind.replace("_", " ")))[1]
-        error["message"] = answer.message({**scope, "error": error})
-        return answer.status, answer.media or self.media, (answer.shape or self.shape)({**scope, "error": error})
+        scope = {**scope, "error": error}
+        error["message"] = answer.message(scope)
+        return answer.status, answer.media or self.media, (answer.shape or self.shape)(scope)
 
 
 @dataclass(frozen=True, slots=True)

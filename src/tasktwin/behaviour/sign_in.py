@@ -114,7 +114,7 @@ def _look_up(world: World, channel: Channel, credentials: Credentials) -> Caller
 
 
 def _stamps(world: World, channel: Channel) -> tuple[int, ...]:
-    return tuple([world.store.stamp(each) for each in channel.sees])
+    return tuple(map(world.store.stamp, channel.sees))
 
 
 def _held(world: World, principal: dict[str, Json]) -> set[str]:

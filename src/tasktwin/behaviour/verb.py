@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from tasktwin.behaviour.condition import contains
 from tasktwin.behaviour.expression import Scope
-from tasktwin.behaviour.lifecycle import Provenance
 from tasktwin.behaviour.rules import Binding, Collection, Need, Unique
 from tasktwin.behaviour.step import Step
 from tasktwin.behaviour.storage import upload
@@ -70,22 +69,27 @@ class Outcome:
 
 def act(world: World, binding: Binding, call: Call) -> Outcome:
     """Do what the binding says. Raises ``Refusal``."""
-    scope = world.scope()
-    scope["principal"] = call.principal
-    scope["request.path"], scope["request.query"] = call.path, call.query
-    scope["request.header"], scope["request.body"] = call.header, call.body
-    scope["request.url"], scope["late"] = call.url, call.late
     told: dict[str, Json] = {}
-    scope["told"] = told
-    scope.update(call.admitted)
-    scope.update(call.also)
+    scope = {
+        **world.scope(),
+        "principal": call.principal,
+        "request.path": call.path,
+        "request.query": call.query,
+        "request.header": call.header,
+        "request.body": call.body,
+        "request.url": call.url,
+        "late": call.late,
+        "told": told,
+        **call.admitted,
+        **call.also,
+    }
     for guard in binding.first_guards:
         guard.check(scope, {})
     if binding.first:
         world.rules.effects[binding.first](_step(world, binding, scope, {}))
     for need in binding.needs:
         scope[need.name] = needed(world, scope, need)
-    if binding.row is None:
+    if binding.row is None and binding.guards:
         _guard(binding, scope, {})
     stream = binding.stream or call.stream
     body = None
@@ -94,7 +98,7 @@ def act(world: World, binding: Binding, call: Call) -> Outcome:
     if stream:
         opened = subscribe(world, stream, scope, binding.collection, told.get("row") or {})
         opened.bounded = opened.bounded or call.bounded
-        return Outcome(None, _reason(stream.provenance), media=EVENT_STREAM, headers=UNBUFFERED, stream=opened)
+        return Outcome(None, stream.provenance.reason, media=EVENT_STREAM, headers=UNBUFFERED, stream=opened)
     if "answer" in told:
         name, row = told["answer"]
         body = show(world, world.rules.collections[name], row, scope)
@@ -104,11 +108,7 @@ def act(world: World, binding: Binding, call: Call) -> Outcome:
     elif binding.answer and binding.verb not in ("list", "compute"):
         body = binding.answer({**scope, "response.body": body})
     media, headers = told.get("media", ""), told.get("headers", ())
-    return Outcome(body, _reason(binding.provenance), refusal, binding.status, media, headers)
-
-
-def _reason(provenance: Provenance) -> str:
-    return f"assumed: {provenance.note}" if provenance.kind == "assumed" else "state"
+    return Outcome(body, binding.provenance.reason, refusal, binding.status, media, headers)
 
 
 def admit(
@@ -157,7 +157,8 @@ def _row(world: World, binding: Binding, scope: Scope) -> Row:
         raise Refusal(binding.forbidden, f"only {' or '.join(binding.only)} may do this")
     if scope["late"]:
         raise scope["late"]
-    _guard(binding, scope, row)
+    if binding.guards:
+        _guard(binding, scope, row)
     scope["told"]["row"] = row
     return row
 
@@ -183,19 +184,20 @@ def _made(world: World, binding: Binding, collection: Collection, row: Row) -> b
 
 
 def _guard(binding: Binding, scope: Scope, row: Row) -> None:
-    if binding.guards:
-        seen = {**scope, "row": row}
-        for guard in binding.guards:
-            guard.check(seen, row)
+    seen = {**scope, "row": row}
+    for guard in binding.guards:
+        guard.check(seen, row)
 
 
 def _accepted(binding: Binding, scope: Scope) -> dict[str, Json]:
     """The fields that a body may set, with what the binding copies and sets over them."""
-    body = scope["request.body"]
-    fields = {key: value for key, value in body.items() if key in binding.accepts} if isinstance(body, dict) else {}
+    body, accepts = scope["request.body"], binding.accepts
+    sent: dict[str, Json] = body if isinstance(body, dict) else {}
+    if not sent.keys() <= accepts:
+        sent = {key: value for key, value in sent.items() if key in accepts}
     copied = {name: scope[binding.copies[0]].get(name) for name in binding.copies[1]} if binding.copies else {}
-    fields = {**binding.defaults, **copied, **fields}
-    return {**fields, **binding.values(scope)} if binding.values else fields
+    values = binding.values(scope) if binding.values else {}
+    return {**binding.defaults, **copied, **sent, **values}
 
 
 def _create(world: World, binding: Binding, scope: Scope) -> Json:

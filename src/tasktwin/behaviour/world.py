@@ -14,7 +14,7 @@ from tasktwin.behaviour.lifecycle import NEW, Transition
 from tasktwin.behaviour.limit import Counts
 from tasktwin.behaviour.rules import Channel, Collection, LimitMode, Rules
 from tasktwin.behaviour.step import Step
-from tasktwin.behaviour.transaction import Savepoint, Transaction
+from tasktwin.behaviour.transaction import Transaction
 from tasktwin.errors import MisuseError, Refusal
 from tasktwin.state import (
     Clock,
@@ -154,6 +154,7 @@ class World:
         self.frames: dict[tuple[int, str, int], Any] = {}
         self.era += 1
         self.passed: list[tuple[str, str]] = []
+        self._written: tuple[int | None, str] = None, ""
 
     def _forget(self) -> None:
         """What was seen until now."""
@@ -181,6 +182,7 @@ class World:
         ``renew`` is asked how to begin when the world begins again. Who reads a stream sees that it is over.
         """
         old, self.rules = self.rules, rules
+        self._written = None, ""
         if not self.beginning.forked:
             self.renew = renew
         self.shown.clear()
@@ -201,9 +203,14 @@ class World:
         """Make final what the open transaction wrote."""
         self.store.commit()
 
-    def savepoint(self) -> Savepoint:
-        """Inside a transaction: what a refusal interrupts here is undone, and only that."""
-        return Savepoint(self)
+    def mark(self) -> tuple[int, int]:
+        """A point in the transaction, for ``undo``."""
+        return self.store.mark(), len(self.passed)
+
+    def undo(self, mark: tuple[int, int]) -> None:
+        """Be as at this point of the transaction."""
+        self.store.rollback(mark[0])
+        del self.passed[mark[1] :]
 
     def save(self) -> Saved:
         """A snapshot of now."""
@@ -222,8 +229,7 @@ class World:
 
     def stamps(self, collections: tuple[str, ...]) -> tuple[int, ...]:
         """Numbers that stand for the rows of these collections: as long as they are the same, the rows are."""
-        stamp = self.store.stamp
-        return tuple([stamp(name) for name in collections])
+        return tuple(map(self.store.stamp, collections))
 
     def scope(self) -> Scope:
         """What every expression sees: the time, and how it is written."""
@@ -336,11 +342,13 @@ class World:
     def make(self, name: str, fields: dict[str, Json]) -> Row:
         """Put a new row: its identifier, time stamps and defaults come from here. Unknown fields are dropped."""
         collection = self.rules.collections[name]
-        row = {**collection.blank, **{key: value for key, value in fields.items() if key in collection.blank}}
+        row = {**collection.blank, **fields}
+        if len(row) > len(collection.blank):
+            row = {name: row[name] for name in collection.blank}
         if row.get(collection.id_field) is None:
             row[collection.id_field] = self.new_id(collection)
-        for stamp in (collection.created, collection.updated):
-            if stamp and row.get(stamp) is None:
+        for stamp in collection.stamped:
+            if row.get(stamp) is None:
                 row[stamp] = self.now()
         self._put(collection, row)
         return row
@@ -357,14 +365,17 @@ class World:
     def _put(self, collection: Collection, row: Row, changed: Container[str] | None = None) -> None:
         if collection.decimals:
             canonical(row, collection, changed)
-        for name in collection.left_out:
-            if row.get(name) is None:
-                row.pop(name, None)
+        if collection.left_out:
+            for name in collection.left_out:
+                if row.get(name) is None:
+                    row.pop(name, None)
         self.store.put(collection.name, str(row[collection.id_field]), row)
 
     def now(self) -> str:
         """The world's time as the provider writes it."""
-        return format_instant(self.instant, self.rules.precision)
+        if self._written[0] != self.instant:
+            self._written = self.instant, format_instant(self.instant, self.rules.precision)
+        return self._written[1]
 
     def new_id(self, collection: Collection) -> Json:
         """The next identifier of a collection: the same seed and sequence give the same identifiers."""
@@ -382,7 +393,7 @@ class World:
 
     def choose(self, scope: Scope, collection: Collection, row: Row | None, ways: tuple[Transition, ...]) -> Transition:
         """The way that this caller may take from this row's state. Raises ``Refusal``: first for the role, then for the state."""
-        allowed = [way for way in ways if self.plays(scope, collection, row or {}, way.only)]
+        allowed = [way for way in ways if not way.only or self.plays(scope, collection, row or {}, way.only)]
         if not allowed:
             raise Refusal("forbidden", f"only {' or '.join(ways[0].only)} may do this")
         lifecycle = collection.lifecycle
@@ -401,18 +412,26 @@ class World:
         When an effect refuses and the transition has a fallback for that, this effect is undone, the row goes to the
         fallback's state instead, and ``scope["told"]`` tells what to answer.
         """
-        missing = [name for name in way.requires if row.get(name) is None]
-        if missing:
+        if way.requires and (missing := [name for name in way.requires if row.get(name) is None]):
             raise Refusal("invalid", f"{', '.join(missing)} must be set")
-        step = Step(self, scope, collection.name, row, before, way)
+        if way.effects:
+            row = self._affect(scope, collection, way, Step(self, scope, collection.name, row, before, way))
+        self._arrive(collection, way, before, row)
+        return row
+
+    def _affect(self, scope: Scope, collection: Collection, way: Transition, step: Step) -> Row:
+        """Run the effects. What can be undone alone has a savepoint: where nothing is to be done instead, all is undone."""
         for effect in way.effects:
+            if not way.otherwise:
+                self.rules.effects[effect](step)
+                continue
+            mark = self.mark()
             try:
-                with self.savepoint():
-                    self.rules.effects[effect](step)
+                self.rules.effects[effect](step)
             except Refusal as refusal:
+                self.undo(mark)
                 self._fall_back(scope, collection, way, step, refusal)
                 break
-        self._arrive(collection, way, before, step.row)
         return step.row
 
     def begin(self, name: str, trigger: str, scope: Scope, fields: dict[str, Json]) -> Row:
@@ -466,11 +485,11 @@ class World:
         lifecycle = collection.lifecycle
         if lifecycle is None:
             return
-        source = before.get(lifecycle.field) if before else NEW
+        source, state = before.get(lifecycle.field) if before else NEW, row.get(lifecycle.field)
         self.passed.append((lifecycle.name, way.name))
-        if source != row.get(lifecycle.field):
+        if source != state and lifecycle.timers:
             self.arm(collection, row, self.instant)
-        data = {"from": source, "to": row.get(lifecycle.field), "row": row}
+        data = {"from": source, "to": state, "row": row}
         self.tell(collection.topic(row), way.name, data)
 
     def _fall_back(self, scope: Scope, collection: Collection, way: Transition, step: Step, refusal: Refusal) -> None:

@@ -202,6 +202,8 @@ def _read_parameters(
 
 def _take(takes: tuple[tuple[str, Take], ...], fields: Fields, where: Where, found: list[Violation]) -> dict[str, Json]:
     values: dict[str, Json] = {}
+    if not fields:
+        return values  # what is not there is absent, in every style
     for name, take in takes:
         value = take(fields)
         if value is ABSENT:

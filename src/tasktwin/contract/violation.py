@@ -1,9 +1,8 @@
 """What a check finds: a value, never an exception."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
@@ -27,11 +26,11 @@ INTEGER_FORMATS: Final = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2*
 """Formats that are compiled to bounds, and reported as the format they stand for."""
 
 _BOUND_FORMATS: Final = {limit: name for name, limits in INTEGER_FORMATS.items() for limit in limits}
+_BRANCHING: Final = (ValidationErrorKind.AnyOf, ValidationErrorKind.OneOfNotValid)
 _DEPTH: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(NamedTuple):
     """One way in which a request or a response breaks the contract.
 
     ``pointer`` is a JSON pointer into the body, or starts with the name of a parameter or header. A property that is
@@ -95,18 +94,17 @@ def violations(errors: Iterable[ValidationError], where: Where, prefix: str = ""
 
 
 def _explained(error: ValidationError, where: Where, prefix: str, depth: int) -> Iterator[Violation]:
-    branch = _only_plausible(error) if depth else None
+    kind: Any = error.kind
+    branch = _only_plausible(error, kind) if depth and isinstance(kind, _BRANCHING) else None
     if branch:
         for inner in branch:
             yield from _explained(inner, where, prefix, depth - 1)
         return
     place = prefix + pointer(error.instance_path)
-    kind: Any = error.kind
     match kind:
         case ValidationErrorKind.Required():
-            yield Violation(
-                where, place + token(kind.property), "required", f"{clipped(kind.property, 80)} is required"
-            )
+            name = kind.property
+            yield Violation(where, place + token(name), "required", f"{clipped(name, 80)} is required")
         case ValidationErrorKind.AdditionalProperties() | ValidationErrorKind.UnevaluatedProperties():
             for name in kind.unexpected[:MOST]:
                 yield Violation(
@@ -115,11 +113,10 @@ def _explained(error: ValidationError, where: Where, prefix: str, depth: int) ->
         case ValidationErrorKind.Custom():
             yield Violation(where, place, kind.keyword, kind.message)
         case _:
-            yield _plain(error, where, place)
+            yield _plain(error, kind, where, place)
 
 
-def _plain(error: ValidationError, where: Where, place: str) -> Violation:
-    kind: Any = error.kind
+def _plain(error: ValidationError, kind: Any, where: Where, place: str) -> Violation:
     keyword, expected = kind.name, _expected(kind)
     if keyword == "pattern" and expected in PATTERN_FORMATS:
         keyword, expected = "format", PATTERN_FORMATS[expected]
@@ -140,11 +137,8 @@ def _expected(kind: Any) -> Json:
     return kind.value
 
 
-def _only_plausible(error: ValidationError) -> list[ValidationError] | None:
+def _only_plausible(error: ValidationError, kind: Any) -> list[ValidationError] | None:
     """The errors of the one alternative that the value was probably meant for: all others have another type."""
-    kind = error.kind
-    if not isinstance(kind, (ValidationErrorKind.AnyOf, ValidationErrorKind.OneOfNotValid)):
-        return None
     plausible = [branch for branch in kind.context if not any(_is_other_type(inner, error) for inner in branch)]
     return plausible[0] if len(plausible) == 1 else None
 

@@ -17,12 +17,14 @@ from tasktwin.wire import Json
 CURRENCIES = {"ut": "UT", "cash": "CNY"}
 BUCKETS = {"UT": "ut", "CNY": "cash"}
 ZERO = Decimal("0.00")
+EMPTY = {f"{bucket}_{part}": "0.00" for bucket in CURRENCIES for part in ("available", "frozen")}
 
 
 def _purse(step: Step, user: str) -> Row:
-    empty = {f"{bucket}_{part}": "0.00" for bucket in CURRENCIES for part in ("available", "frozen")}
-    purse = step.read("purse", user) or step.add("purse", id=user, **empty)
-    return {**purse, **{name: zero for name, zero in empty.items() if purse[name] is None}}
+    purse = step.read("purse", user) or step.add("purse", id=user, **EMPTY)
+    if None in purse.values():
+        purse = {**purse, **{name: zero for name, zero in EMPTY.items() if purse[name] is None}}
+    return purse
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,12 @@ class Entry:
 
 def _move(step: Step, user: str, bucket: str, entry: Entry, **deltas: Decimal) -> None:
     """Change a purse by ``available`` and ``frozen``, and write it into the wallet's book."""
-    purse = _purse(step, user)
-    parts = {part: Decimal(purse[f"{bucket}_{part}"]) + deltas.get(part, ZERO) for part in ("available", "frozen")}
-    if parts["available"] < 0:
+    purse, available, frozen = _purse(step, user), f"{bucket}_available", f"{bucket}_frozen"
+    left = Decimal(purse[available]) + deltas.get("available", ZERO)
+    if left < 0:
         step.refuse("insufficient_balance", f"{-deltas['available']} {CURRENCIES[bucket]} are needed")
-    step.change("purse", purse, **{f"{bucket}_{part}": str(amount) for part, amount in parts.items()})
+    held = Decimal(purse[frozen]) + deltas.get("frozen", ZERO)
+    step.change("purse", purse, **{available: str(left), frozen: str(held)})
     step.add(
         "wallet_entry",
         user_id=user,
@@ -48,7 +51,7 @@ def _move(step: Step, user: str, bucket: str, entry: Entry, **deltas: Decimal) -
         type=entry.kind,
         amount=str(abs(next(iter(deltas.values())))),
         currency=CURRENCIES[bucket],
-        balance_after=str(parts["available"]),
+        balance_after=str(left),
         description=entry.about,
         biz_ref_id=entry.reference,
     )

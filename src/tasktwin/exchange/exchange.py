@@ -1,7 +1,7 @@
 """One request and its answer, while the pipeline works on them."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,7 +39,8 @@ class Exchange:
     request began before. ``stream`` is what is sent instead of an answer; ``fault`` and
     ``disturbance`` are the trouble that was ordered for the request and for the stream: after ``cut`` bytes of the
     answer, head included in none, the connection is cut (-1: before its head). ``left`` are the steps still to take,
-    after ``pause`` seconds, begun under ``rules``. ``held`` is the idempotency key that nobody else may use meanwhile.
+    after ``pause`` seconds, begun under ``rules``. ``words`` are what the answer to a
+    read is remembered by. ``held`` is the idempotency key that nobody else may use meanwhile.
     """
 
     world: World
@@ -80,6 +81,7 @@ class Exchange:
     credentials: dict[str, str | None] = field(default_factory=dict, init=False)
     extra: list[tuple[str, str]] = field(default_factory=list, init=False)
     wished: dict[str, str] | None = field(default=None, init=False)
+    words: tuple[Hashable, ...] = field(default=(), init=False, repr=False)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -122,11 +124,22 @@ class Exchange:
     def call(self) -> Call:
         """The request as the engine takes it."""
         reading = self.read
-        unreadable = _unreadable(reading.violations) if reading.violations else ""
-        inputs = (reading.path, reading.query, reading.header, reading.body)
-        call = Call(self.operation.id, self.principal, *inputs, unreadable, self.late, self.url, self.admitted)
-        call.topic, call.bounded = self.topic, self.bounded
-        return call
+        return Call(  # by place, for the sake of time
+            self.operation.id,
+            self.principal,
+            reading.path,
+            reading.query,
+            reading.header,
+            reading.body,
+            _unreadable(reading.violations) if reading.violations else "",
+            self.late,
+            self.url,
+            self.admitted,
+            None,
+            {},
+            self.topic,
+            self.bounded,
+        )
 
     @property
     def wishes(self) -> dict[str, str]:
@@ -154,7 +167,10 @@ class Exchange:
     def header(self, name: str) -> str | None:
         """The first line of this header, whether the contract declares it or not; ``name`` is in lower case."""
         wanted = name.encode()
-        return next((value.decode("latin-1") for key, value in self.headers if key == wanted), None)
+        for key, value in self.headers:
+            if key == wanted:
+                return value.decode("latin-1")
+        return None
 
     def carried(self, names: frozenset[bytes]) -> tuple[tuple[bytes, bytes], ...]:
         """The header lines of these names, as they came."""

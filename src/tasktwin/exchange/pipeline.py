@@ -160,7 +160,7 @@ class Pipeline:
 
     def _match_anew(self, exchange: Exchange) -> None:
         """The rules are others than before the pause: what the request means is found by them."""
-        exchange.reading = exchange.found = None
+        exchange.reading, exchange.found, exchange.words = None, None, ()
         found = self.rules.contract.match(exchange.method, exchange.path)
         if not isinstance(found, Match):
             exchange.match = None
@@ -380,7 +380,8 @@ class Pipeline:
         """
         if exchange.method != "GET" or exchange.body or exchange.too_large or exchange.world.faults:
             return False
-        known = exchange.world.shown.get(self._words(exchange))
+        exchange.words = self._words(exchange)
+        known = exchange.world.shown.get(exchange.words)
         if known is None or known.stamps != exchange.world.stamps(known.sees):
             return False
         exchange.match, exchange.principal, exchange.outcome = known.answer
@@ -411,7 +412,7 @@ class Pipeline:
         if len(world.shown) >= MOST_SHOWN:
             world.shown.clear()
         answer = (exchange.match, exchange.principal, exchange.outcome)
-        world.shown[self._words(exchange)] = Shown(binding.sees, world.stamps(binding.sees), answer)
+        world.shown[exchange.words or self._words(exchange)] = Shown(binding.sees, world.stamps(binding.sees), answer)
 
     def _words(self, exchange: Exchange) -> tuple[Hashable, ...]:
         return (exchange.path, exchange.query, *exchange.carried(self.words))

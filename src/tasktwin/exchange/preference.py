@@ -16,10 +16,12 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 def preferences(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     """The wishes by name, in lower case, each with its value; of one said twice the first counts, as the RFC has it."""
-    found: dict[str, str] = {}
     lines = [value.decode("latin-1") for name, value in headers if name == b"prefer"]
-    if not lines:
-        return found
+    return _read(lines) if lines else {}
+
+
+def _read(lines: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
     for wish in islice(_MEMBER.finditer(",".join(lines)), MOST):
         if said := _WISH.match(wish[0]):
             quoted, bare = said[2], said[3]

@@ -82,9 +82,11 @@ class Protocol(HttpToolsProtocol):
     """Offers ``tasktwin.cut`` in the scope's ``extensions``: ``cut(flush)`` ends the connection in the middle.
 
     A request behind one that is still answered makes uvicorn stop reading, and so miss that the client leaves. Behind
-    a stream, which may never end, it reads on.
+    a stream, which may never end, it reads on. Where uvicorn sets a timer after each answer, to end a connection that is
+    not used any more, one timer here lasts for many: when it rings it is looked how long nothing came.
     """
 
+    _idle_since: float | None = None
     _running: RequestResponseCycle | None = None
     _collected = 0
     _reading = False
@@ -130,9 +132,41 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the request that is being answered, not only the last one that came."""
         super().connection_lost(exc)
+        if self.timeout_keep_alive_task:
+            self.timeout_keep_alive_task.cancel()
         if self._running and not self._running.response_complete:
             self._running.disconnected = True
             self._running.message_event.set()
+
+    def on_response_complete(self) -> None:
+        """Go on with the request behind, or wait for one."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._watch(self.timeout_keep_alive)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End the connection if nothing came for long enough."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return  # the end of what is answered now sets another timer
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._watch(left)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _watch(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle

@@ -76,7 +76,9 @@ class ProviderApp:
         exchange = self._exchange(scope, world, path, by_path=name is not None)
         if (bodied or scope.get("http_version", "2")[:1] != "1") and not await self._read_body(exchange, receive):
             return
-        await self._wait_for(exchange)
+        pause = self.pipeline.answer(exchange)
+        if pause or world.watched:
+            await self._go_on(exchange, pause)
         if exchange.stream and exchange.cut != -1 and scope.get("http_version") == "1.0":
             self.pipeline.collect(exchange)
             exchange.stream = None
@@ -116,14 +118,15 @@ class ProviderApp:
             self._closed(exchange, BY_FAULT, 0.0)
         await link.sever(self.hub.patience)
 
-    async def _wait_for(self, exchange: Exchange) -> None:
-        """Let the pipeline answer, and wait where it says so; then readers look again."""
-        while pause := self.pipeline.answer(exchange):
+    async def _go_on(self, exchange: Exchange, pause: float) -> None:
+        """Wait as the pipeline says, as often as it does; then readers look again."""
+        while pause:
             try:
                 await asyncio.sleep(pause)
             except asyncio.CancelledError:
                 self.pipeline.abandon(exchange)
                 raise
+            pause = self.pipeline.answer(exchange)
         if exchange.world.watched:
             self.hub.spread(exchange.world)
 

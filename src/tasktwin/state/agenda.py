@@ -31,12 +31,12 @@ class Agenda:
 
     def change(self, key: tuple[str, str], armed: Armed | None) -> None:
         """Make this the timer of a lifecycle and row; None removes it. Serves writing and undoing alike."""
-        if armed is None:
-            self.live.pop(key, None)
-        else:
+        before = self.live.pop(key, None)
+        if armed is not None:
             self.live[key] = armed
             heappush(self.heap, armed)
-        self._settle()
+        if before is not None:  # else all that was live still is, with what was on top
+            self._settle()
 
     def arm(self, timer: Timer) -> None:
         """Set a timer after all that were set before."""

@@ -5,6 +5,7 @@ They look random but are not secret: whoever knows the seed can tell the next on
 
 from base64 import b64encode
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from secrets import token_hex  # noqa: TID251 - for what no seed decides
 from typing import TypeVar
@@ -16,20 +17,27 @@ T = TypeVar("T")
 LONGEST = 128
 """Hexadecimal digits that one digest yields: the greatest length of ``make_hex``."""
 
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+_WIDEST = 448  # bits of the greatest bound: a digest has 512, and 64 are spent on evenness
+
 
 def make_nonce() -> str:
     """A word that nobody else has: of a process, not of a world, so not from a seed."""
     return token_hex(8)
 
 
-_WIDEST = 448  # bits of the greatest bound: a digest has 512, and 64 are spent on evenness
-
-
 def make_uuid(seed: int, n: int) -> str:
     """The ``n``-th UUID of a seed, in the canonical form, with the version (4) and variant bits of RFC 9562."""
-    digits = blake2b(b"uuid:%d:%d" % (seed, n), digest_size=16).hexdigest()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+    digest = _uuids(seed).copy()
+    digest.update(b"%d" % n)
+    digits = digest.hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
+
+
+@lru_cache(maxsize=64)
+def _uuids(seed: int) -> blake2b:
+    """The beginning that all digests of a seed have in common."""
+    return blake2b(b"uuid:%d:" % seed, digest_size=16)
 
 
 def make_hex(seed: int, n: int, length: int = 32) -> str:

@@ -252,14 +252,16 @@ class Journal:
         self.dropped = lost
 
     def _append(self, entry: "Entry | Note") -> None:
-        entries, size = self._entries, 0
+        entries, size = self._entries, WEIGHT + len(entry.request_body) + len(entry.response_body)
         if len(entries) == self.limit:
             self.dropped += 1
             if not entries:
                 return
-            size = -_weight(entries[0])
+            size -= _weight(entries[0])
         entries.append(entry)
-        self._weigh(size + _weight(entry))
+        self.size += size
+        if self.ledger and size:
+            self.ledger.add(size)
 
     def _weigh(self, size: int) -> None:
         self.size += size

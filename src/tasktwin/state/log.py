@@ -1,9 +1,8 @@
 """Events in memory: a numbered log per topic, bounded in length and in topics; copied on write like tables."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from heapq import nsmallest
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 from tasktwin.state.store import Event
 from tasktwin.wire import Json
@@ -28,8 +27,7 @@ class Topic:
         return Topic(era, self.oldest, self.newest, self.touched, self.events.copy(), self.last)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What one append did, for undoing it: the event, what fell out, and how the topic ended before."""
 
     event: Event
@@ -60,14 +58,16 @@ class Log:
         """Write an event and drop what no longer fits: the topic's oldest events, the topics longest not written."""
         event_limit, topic_limit = bounds
         topic = self._writable(name)
-        touched, last = topic.touched, topic.last
-        self.writes += 1
-        topic.newest += 1
+        touched, last, number = topic.touched, topic.last, topic.newest + 1
         serial = last.serial + 1 if last and last.instant // 1000 == instant // 1000 else 0
-        event = topic.events[topic.newest] = topic.last = Event(name, topic.newest, instant, kind, data, serial)
-        topic.touched = self.writes
-        fallen = [topic.events.pop(number) for number in range(topic.oldest, topic.newest - event_limit + 1)]
-        topic.oldest += len(fallen)
+        event = Event(name, number, instant, kind, data, serial)
+        topic.events[number] = topic.last = event
+        topic.newest = number
+        self.writes = topic.touched = self.writes + 1
+        fallen: Sequence[Event] = ()
+        if number - topic.oldest >= event_limit:
+            fallen = [topic.events.pop(each) for each in range(topic.oldest, number - event_limit + 1)]
+            topic.oldest += len(fallen)
         retired = self._retire(topic_limit) if len(self.topics) > topic_limit else ()
         return Written(event, fallen, retired, touched, last)
 
@@ -121,11 +121,12 @@ class Log:
         return topic
 
     def _retire(self, topic_limit: int) -> list[tuple[str, Topic]]:
-        # Several at once, because looking for the longest unwritten costs a scan.
+        # Several at once, because looking for the longest unwritten costs a scan. They mostly stand in order already.
         surplus = max(1 + topic_limit // 16, len(self.topics) - topic_limit)
-        oldest = nsmallest(surplus, self.topics.items(), key=lambda item: item[1].touched)
+        last = sorted([topic.touched for topic in self.topics.values()])[surplus - 1]
+        oldest = [(name, topic) for name, topic in self.topics.items() if topic.touched <= last]
         for name, topic in oldest:
             del self.topics[name]
             if topic.last:
-                self.retired[name] = replace(topic.last, data=None)
+                self.retired[name] = topic.last._replace(data=None)
         return oldest

@@ -1,9 +1,8 @@
 """A store in this process's memory. Snapshots and forks share what nobody has written since."""
 # ruff: noqa: A002 - what names a row is called its id everywhere
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from typing import Any, TypeAlias
 
 from tasktwin.errors import MisuseError
 from tasktwin.state.agenda import Agenda, Armed
@@ -11,6 +10,9 @@ from tasktwin.state.log import Log, Written
 from tasktwin.state.store import Event, Query, Row, Snapshot, Timer
 from tasktwin.state.table import Table
 from tasktwin.wire import Json
+
+Undo: TypeAlias = tuple[Any, ...]
+"""How to take one write back: a method and its arguments. A tuple, because each write leaves one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class MemoryStore:
         self._counters: dict[str, int] = {}
         self._log = Log(self._era)
         self._agenda = Agenda(self._era)
-        self._undo: list[Callable[[], None]] | None = None  # None: no transaction is open
+        self._undo: list[Undo] | None = None  # None: no transaction is open
         self._marks: list[int] = []
 
     # Transactions
@@ -84,12 +86,13 @@ class MemoryStore:
             raise MisuseError(f"the open transaction has no mark {to}")
         length = self._marks[to - 1] if to else 0
         while len(undo) > length:
-            undo.pop()()
+            take_back, *arguments = undo.pop()
+            take_back(*arguments)
         del self._marks[to:]
         if not to:
             self._undo = None
 
-    def _opened(self) -> list[Callable[[], None]]:
+    def _opened(self) -> list[Undo]:
         if self._undo is None:
             raise MisuseError("no transaction is open")
         return self._undo
@@ -103,16 +106,12 @@ class MemoryStore:
 
     def put(self, collection: str, id: str, row: Row) -> None:
         """Create or replace a row."""
-        table = self._writable(collection)
-        old = table.rows.get(id)
-        if old is None:
-            table.created += 1
-            sequence = table.created
-        else:
-            sequence = table.sequences[id]
-        table.change(id, row, sequence)
+        table = self._tables.get(collection)
+        if table is None or table.era is not self._era:
+            table = self._writable(collection)
+        old = table.put(id, row)
         if self._undo is not None:
-            self._undo.append(partial(self._put_back, collection, id, old, sequence))
+            self._undo.append((self._put_back, collection, id, old, table.sequences[id]))
 
     def delete(self, collection: str, id: str) -> bool:
         """Remove a row; False when there was none."""
@@ -123,7 +122,7 @@ class MemoryStore:
         sequence = table.sequences[id]
         table.change(id, None, sequence)
         if self._undo is not None:
-            self._undo.append(partial(self._put_back, collection, id, old, sequence))
+            self._undo.append((self._put_back, collection, id, old, sequence))
         return True
 
     def find(self, query: Query, offset: int = 0, limit: int | None = None) -> list[Row]:
@@ -170,7 +169,7 @@ class MemoryStore:
         """The next value of a named counter, from 1."""
         value = self._counters[name] = self._counters.get(name, 0) + 1
         if self._undo is not None:
-            self._undo.append(partial(self._number_back, name, value - 1))
+            self._undo.append((self._number_back, name, value - 1))
         return value
 
     def _number_back(self, name: str, value: int) -> None:
@@ -183,9 +182,10 @@ class MemoryStore:
 
     def append(self, topic: str, instant: int, kind: str, data: Json) -> Event:
         """Write the next event of a topic."""
-        written = self._own_log().append(topic, instant, kind, data, self._bounds)
+        log = self._log if self._log.era is self._era else self._own_log()
+        written = log.append(topic, instant, kind, data, self._bounds)
         if self._undo is not None:
-            self._undo.append(partial(self._unwrite, written))
+            self._undo.append((self._unwrite, written))
         return written.event
 
     def events(self, topic: str, after: int = 0, limit: int | None = None) -> list[Event]:
@@ -214,14 +214,19 @@ class MemoryStore:
 
     def arm(self, timer: Timer) -> None:
         """Set a timer, in place of the one that the row has in that lifecycle."""
-        self._remember((timer.lifecycle, timer.row))
-        self._own_agenda().arm(timer)
+        if self._undo is not None:
+            key = (timer.lifecycle, timer.row)
+            self._undo.append((self._arm_back, key, self._agenda.live.get(key)))
+        agenda = self._agenda if self._agenda.era is self._era else self._own_agenda()
+        agenda.arm(timer)
 
     def disarm(self, lifecycle: str, row: str) -> None:
         """Remove a row's timer, if there is one."""
         key = (lifecycle, row)
-        if key in self._agenda.live:
-            self._remember(key)
+        armed = self._agenda.live.get(key)
+        if armed is not None:
+            if self._undo is not None:
+                self._undo.append((self._arm_back, key, armed))
             self._own_agenda().change(key, None)
 
     def next_due(self) -> int | None:
@@ -247,10 +252,6 @@ class MemoryStore:
             self._agenda = self._agenda.copy(self._era)
         return self._agenda
 
-    def _remember(self, key: tuple[str, str]) -> None:
-        if self._undo is not None:
-            self._undo.append(partial(self._arm_back, key, self._agenda.live.get(key)))
-
     def _arm_back(self, key: tuple[str, str], armed: Armed | None) -> None:
         self._own_agenda().change(key, armed)
 
@@ -266,7 +267,7 @@ class MemoryStore:
         if not isinstance(snapshot, MemorySnapshot):
             raise MisuseError("this snapshot was taken by another kind of store")
         if self._undo is not None:
-            self._undo.append(partial(self._hold, self._tables, self._counters, self._log, self._agenda))
+            self._undo.append((self._hold, self._tables, self._counters, self._log, self._agenda))
         self._hold(snapshot.tables.copy(), snapshot.counters.copy(), snapshot.log, snapshot.agenda)
 
     def _hold(self, tables: dict[str, Table], counters: dict[str, int], log: Log, agenda: Agenda) -> None:

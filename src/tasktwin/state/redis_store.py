@@ -295,7 +295,7 @@ class RedisStore(MemoryStore):
                 ops, restored = self._ops[:], self._restored
                 self._ops.clear()
                 self._restored = snapshot
-                self._opened().append(lambda: self._unrestore(ops, restored))
+                self._opened().append((self._unrestore, ops, restored))
 
         self._within(restore)
 

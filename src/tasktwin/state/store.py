@@ -6,7 +6,6 @@ Rows, event data and what a query returns are shared with the store, so nobody m
 # ruff: noqa: A002 - what names a row is called its id everywhere
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
 from tasktwin.wire import Json
@@ -34,8 +33,7 @@ class Query(NamedTuple):
     either: tuple[tuple[tuple[str, Json], ...], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(NamedTuple):
     """Fire the transition ``name`` of a lifecycle on a row at the instant ``due``. A row has one timer per lifecycle."""
 
     due: int
@@ -44,8 +42,7 @@ class Timer:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One entry of a topic's log.
 
     ``number`` counts 1, 2, 3 … within the topic, without gaps; ``serial`` 0, 1, 2 … within one millisecond of it.

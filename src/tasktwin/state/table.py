@@ -141,11 +141,33 @@ class Table:
         twin.indexes = {shape: index.copy() for shape, index in self.indexes.copy().items()}
         return twin
 
+    def put(self, id: str, row: Row) -> Row | None:
+        """Make this the row of that id, which keeps its creation sequence if there is one; the row that was there."""
+        old = self.rows.get(id)
+        if self.indexes:
+            self.change(id, row, self.created + 1 if old is None else self.sequences[id])
+        else:
+            self.stamp = next(_stamps)
+            self.rows[id] = row
+        if old is None:
+            self.created += 1
+            self.sequences[id] = self.created
+        return old
+
     def change(self, id: str, row: Row | None, sequence: int) -> None:
         """Make this the row of that id and creation sequence; None removes it. Serves writing and undoing alike."""
         self.stamp = next(_stamps)
-        old = self.rows.get(id)
-        was = self.sequences.get(id, 0)
+        if self.indexes:
+            self._reindex(id, row, sequence)
+        if row is None:
+            self.rows.pop(id, None)
+            self.sequences.pop(id, None)
+        else:
+            self.rows[id] = row
+            self.sequences[id] = sequence
+
+    def _reindex(self, id: str, row: Row | None, sequence: int) -> None:
+        old, was = self.rows.get(id), self.sequences.get(id, 0)
         for index in self.indexes.values():
             before = None if old is None else index.place(id, old, was)
             after = None if row is None else index.place(id, row, sequence)
@@ -155,12 +177,6 @@ class Table:
                 index.remove(*before)
             if after is not None:
                 index.add(*after)
-        if row is None:
-            self.rows.pop(id, None)
-            self.sequences.pop(id, None)
-        else:
-            self.rows[id] = row
-            self.sequences[id] = sequence
 
     def find(self, query: Query, offset: int, limit: int | None, index_limit: int) -> list[Row]:
         """A page of rows; see ``Store.find``."""

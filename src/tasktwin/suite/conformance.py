@@ -1,7 +1,6 @@
 """Whether an answer keeps the contract: its status, media type, headers and body."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from tasktwin.contract import Match, Operation, Violation
 from tasktwin.contract.event import EVENT_STREAM
@@ -55,7 +54,7 @@ def _of_nothing(operation: Operation, reply: Reply, found: Sequence[Violation]) 
     kind = f" of type {first.expected}" if first.keyword == "type" and isinstance(first.expected, str) else ""
     said = f"the answer is empty, the document declares {declared}{kind}"
     return [
-        replace(first, message=said, expected=f"{declared}{kind}", actual="an empty answer"),
+        first._replace(message=said, expected=f"{declared}{kind}", actual="an empty answer"),
         *(each for each in found if each not in wanted),
     ]
 
