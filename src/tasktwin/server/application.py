@@ -27,7 +27,7 @@ from tasktwin.server.stream import PATIENCE, Hub
 from tasktwin.server.transport import CONTROL, Listener, ProviderApp, is_preflight, raw_path
 
 if TYPE_CHECKING:
-    from tasktwin.server.herald import Herald
+    from tasktwin.server.herald import Herald, Turns
     from tasktwin.state.redis_link import RedisLink
 
 
@@ -144,6 +144,7 @@ class _Common:
     cors: Cors
     link: "RedisLink | None"
     herald: "Herald | None"
+    turns: "Turns | None"
 
     def worlds(self, provider: Provider) -> Worlds:
         """The provider's worlds, where they are kept."""
@@ -155,10 +156,10 @@ class _Common:
         return SharedWorlds(provider.rules, provider.seeds, self.plan, self.link, prefix)
 
 
-def _shared(store: str) -> tuple["RedisLink | None", "Herald | None"]:
+def _shared(store: str) -> tuple["RedisLink | None", "Herald | None", "Turns | None"]:
     """The way to the store that is shared, if it is."""
     if store == MEMORY:
-        return None, None
+        return None, None, None
     try:
         from tasktwin.server.herald import Herald, Turns  # noqa: PLC0415 - as above
         from tasktwin.state.redis_link import RedisLink  # noqa: PLC0415
@@ -166,8 +167,7 @@ def _shared(store: str) -> tuple["RedisLink | None", "Herald | None"]:
         link = RedisLink(store)
     except ImportError as error:
         raise MisuseError(f"to share a store, {error.name} is needed: pip install 'tasktwin[redis]'") from None
-    link.turn = Turns().now
-    return link, Herald(link.url)
+    return link, Herald(link.url), Turns(link)
 
 
 def _provider_app(provider: Provider, prefix: str, common: _Common) -> ProviderApp:
@@ -177,7 +177,7 @@ def _provider_app(provider: Provider, prefix: str, common: _Common) -> ProviderA
         worlds.get().agree(lambda: None)
     hub = Hub(common.patience, common.herald)
     control = Control(pipeline, worlds, hub, prefix, common.token)
-    return ProviderApp(pipeline, worlds, control, prefix, hub, common.cors)
+    return ProviderApp(pipeline, worlds, control, prefix, hub, common.cors, common.turns)
 
 
 def _landing(apps: Sequence[ProviderApp], *, has_token: bool) -> App:

@@ -9,6 +9,7 @@ from tasktwin.behaviour.shared_world import SharedWorld
 from tasktwin.behaviour.world import JOURNAL
 from tasktwin.errors import UnavailableError
 from tasktwin.server.stream import Watch
+from tasktwin.state.redis_link import RedisLink
 
 if TYPE_CHECKING:
     from redis.asyncio.client import PubSub
@@ -21,11 +22,18 @@ ALIVE: Final = 60.0
 
 
 class Turns:
-    """The turns of the event loop. What is answered within one had come before it began: a look at Redis serves all of it."""
+    """The turns of the event loop. What is answered within one had come before it began: a look at Redis serves all of it.
 
-    def __init__(self) -> None:
+    What was told Redis within a turn is sent at its end, at once; answers leave after that, so that nobody who was answered
+    finds that another process does not know of it.
+    """
+
+    def __init__(self, link: RedisLink) -> None:
+        self._link = link
         self._number = 0
         self._is_open = False
+        self._waiting: list[asyncio.Future[None]] = []
+        link.turn, link.push_soon = self.now, self._push_soon
 
     def now(self) -> int:
         """The number of this turn."""
@@ -36,8 +44,26 @@ class Turns:
                 self._is_open = True
         return self._number
 
+    async def over(self) -> None:
+        """Wait until the turn is over."""
+        if self._is_open:
+            waiting = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiting)
+            await waiting
+
+    def _push_soon(self) -> None:
+        self.now()
+        if not self._is_open:
+            self._link.push()
+
     def _end(self) -> None:
         self._is_open = False
+        with suppress(UnavailableError):  # then it is lost: what has to be known was waited for
+            self._link.push()
+        for each in self._waiting:
+            if not each.done():
+                each.set_result(None)
+        self._waiting.clear()
 
 
 class Herald:

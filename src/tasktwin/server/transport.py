@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from tasktwin.behaviour.world import World
 from tasktwin.behaviour.worlds import DEFAULT, Worlds
@@ -15,6 +16,9 @@ from tasktwin.server.cors import Cors
 from tasktwin.server.protocol import Cycle
 from tasktwin.server.stream import BY_FAULT, Hub, Link
 from tasktwin.wire import dumps
+
+if TYPE_CHECKING:
+    from tasktwin.server.herald import Turns
 
 CONTROL = "/_tasktwin"
 BY_PATH = "/_tasktwin/worlds/"
@@ -31,7 +35,7 @@ class ProviderApp:
     """One provider over HTTP: its own API at ``prefix``, in the world that the request names.
 
     ``control`` answers what is under ``/_tasktwin``; ``listeners`` are told of each exchange once it is answered.
-    ``cors`` says which pages may read the API's answers.
+    ``cors`` says which pages may read the API's answers. ``turns`` are waited for where worlds are shared.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class ProviderApp:
         prefix: str = "",
         hub: Hub | None = None,
         cors: Cors | None = None,
+        turns: "Turns | None" = None,
     ) -> None:
         self.pipeline = pipeline
         self.hub = hub or Hub()
@@ -50,6 +55,7 @@ class ProviderApp:
         self.control = control
         self.prefix = prefix
         self.cors = cors or Cors(frozenset())
+        self.turns = turns
         self.listeners: list[Listener] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -129,6 +135,8 @@ class ProviderApp:
             pause = self.pipeline.answer(exchange)
         if exchange.world.watched:
             self.hub.spread(exchange.world)
+        if self.turns:
+            await self.turns.over()
 
     async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer for the control plane, which may have moved a clock; then readers look again."""

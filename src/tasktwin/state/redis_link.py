@@ -45,7 +45,8 @@ class RedisLink:
     """A connection that is made when it is needed, and made anew after a failure; ``made`` counts how often.
 
     ``turn`` tells one turn of the caller's work from another: all that is asked within one turn was asked for before it began,
-    so that to look once what others did is enough. Unless somebody who knows sets it, each call is a turn of its own.
+    so that to look once what others did is enough. ``push_soon`` has what was told sent before anybody hears what came of the
+    turn. Unless somebody who knows sets them, each call is a turn of its own, and what was told is sent at once.
     A parameter ``prefix`` of the URL is ``prefix`` here: who names another shares nothing. Raises ``MisuseError`` for what is no ``redis://``, ``rediss://`` or ``unix://`` URL. Whatever asks raises ``UnavailableError``.
     """
 
@@ -62,6 +63,7 @@ class RedisLink:
         self._gone_until = 0.0
         self.made = 0
         self.turn: Callable[[], int] = count(1).__next__
+        self.push_soon: Callable[[], None] = self.push
 
     def ask(self, *command: str | bytes | int) -> Any:
         """What Redis answers to a command that may as well be sent twice: see ``look``."""
@@ -96,14 +98,18 @@ class RedisLink:
             return self._carry_out(work)
 
     def tell(self, script: Script, keys: list[str], *arguments: str | bytes | int, heard: Heard | None = None) -> None:
-        """Have a script run, and do not wait for its answer; ``heard`` is told it before anything else is asked.
-
-        It is sent with what is asked next, or by ``push``.
-        """
+        """Have a script run, and do not wait for its answer: see ``say``."""
         if script.name not in self._known:
             self.hear()
             self._carry_out(lambda: self._teach(script))
-        self._unsent.append(_packed("EVALSHA", script.name, len(keys), *keys, *arguments))
+        self.say("EVALSHA", script.name, len(keys), *keys, *arguments, heard=heard)
+
+    def say(self, *command: str | bytes | int, heard: Heard | None = None) -> None:
+        """Have a command carried out, and do not wait for its answer; ``heard`` is told it before anything else is asked.
+
+        It is sent with what is asked next, or by ``push``.
+        """
+        self._unsent.append(_packed(*command))
         self._unread.append(heard)
         if len(self._unread) > MOST_UNREAD:
             self.hear()

@@ -18,38 +18,42 @@ from tasktwin.state.redis_link import Heard, Script
 MOST_UNSENT: Final = 1_000
 """So many notes wait for a Redis that does not answer; the oldest give way."""
 
-CHUNK: Final = 1_000
-"""So many entries are read at once."""
-
-# KEYS: the journal's own hash (newest, cleared, era), the entries, the counts; for a commit that is carried, the world's
-# version and its log.
-_NOTE = Script("""
-local limit, notes = tonumber(ARGV[1]), tonumber(ARGV[2])
-for i = 1, notes do
-  local n = redis.call('HINCRBY', KEYS[1], 'newest', 1)
-  if limit > 0 then redis.call('XADD', KEYS[2], 'MAXLEN', '~', limit, n .. '-0', 'e', ARGV[4 + i]) end
+# KEYS: the journal's own hash (cleared, era), the entries, the counts. How many entries there ever were Redis counts itself.
+_HEAD: Final = """
+local function newest()
+  if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
+  local told = redis.call('XINFO', 'STREAM', KEYS[2])
+  for i = 1, #told, 2 do
+    if told[i] == 'entries-added' then return told[i + 1] end
+  end
 end
-for i = 5 + notes, #ARGV, 2 do redis.call('HINCRBY', KEYS[3], ARGV[i], ARGV[i + 1]) end
+"""
+_LOOK = Script(
+    _HEAD
+    + """
+local own = redis.call('HMGET', KEYS[1], 'cleared', 'era')
+local from = (own[2] or '') == ARGV[1] and ARGV[2] or '0-0'
+local entries = redis.call('XRANGE', KEYS[2], '(' .. from, '+')
+return {newest(), own[1] or '0', own[2] or '', entries, redis.call('HGETALL', KEYS[3])}
+"""
+)
+_CLEAR = Script(
+    _HEAD
+    + """
+redis.call('HSET', KEYS[1], 'cleared', newest())
+redis.call('XTRIM', KEYS[2], 'MAXLEN', 0)
 redis.call('PUBLISH', KEYS[2], '')
-if ARGV[3] == '' then return 0 end
-local v = redis.call('GET', KEYS[4])
+"""
+)
+# KEYS: the world's version, its log.
+_CARRY = Script("""
+local v = redis.call('GET', KEYS[1])
 if not v then return -1 end
 local n = tonumber(v) + 1
-redis.call('SET', KEYS[4], n)
-redis.call('XADD', KEYS[5], n .. '-0', 'c', ARGV[3], 't', ARGV[4])
-redis.call('PUBLISH', KEYS[4], n)
+redis.call('SET', KEYS[1], n)
+redis.call('XADD', KEYS[2], n .. '-0', 'c', ARGV[1], 't', ARGV[2])
+redis.call('PUBLISH', KEYS[1], n)
 return n
-""")
-_LOOK = Script("""
-local own = redis.call('HMGET', KEYS[1], 'newest', 'cleared', 'era')
-local from = own[3] == ARGV[1] and ARGV[2] or '0'
-local entries = redis.call('XRANGE', KEYS[2], '(' .. from .. '-0', '+', 'COUNT', ARGV[3])
-return {own[1] or '0', own[2] or '0', own[3] or '', entries, redis.call('HGETALL', KEYS[3])}
-""")
-_CLEAR = Script("""
-redis.call('HSET', KEYS[1], 'cleared', redis.call('HGET', KEYS[1], 'newest') or '0')
-redis.call('DEL', KEYS[2])
-redis.call('PUBLISH', KEYS[2], '')
 """)
 _RESET = Script("""
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
@@ -79,14 +83,15 @@ class Tally(Counter[Any]):
 class SharedJournal(Journal):
     """A journal of which every process sees all that ``look`` took in last; and the ``tallies`` of answers, transitions and events."""
 
-    __slots__ = ("_carried", "_era_name", "_keys", "_link", "_places", "_unsent", "channel", "tallies")
+    __slots__ = ("_carried", "_era_name", "_keys", "_link", "_log", "_seen", "_unsent", "channel", "tallies")
 
     def __init__(self, log: CommitLog, limit: int = 1000) -> None:
         """The one of the world whose commits these are. Raises ``MisuseError`` for a negative limit."""
         super().__init__(limit)
         self._link = log.link
         self._keys = [f"tasktwin:{log.name}:{part}" for part in ("seen", "journal", "tally")]
-        self._places = [*self._keys, log.keys[0], log.keys[2]]
+        self._log = [log.keys[0], log.keys[2]]
+        self._seen = b"0-0"
         self._carried: tuple[bytes, str, Heard] | None = None
         self.channel = self._keys[1]
         self._unsent: list[bytes] = []
@@ -123,37 +128,37 @@ class SharedJournal(Journal):
 
     def flush(self) -> None:
         """Tell what was not told yet. Raises ``UnavailableError``."""
-        counts: list[str | int] = []
+        link, (_, entries, counts) = self._link, self._keys
+        for each in self._unsent:
+            link.say("XADD", entries, "MAXLEN", "~" if self.limit else "=", self.limit, "*", "e", each)
+        if self._unsent:
+            self._unsent.clear()
+            link.say("PUBLISH", entries, "")
         for place, tally in enumerate(self.tallies):
             for (first, second), number in tally.added.items():
-                counts += (f"{place}\n{first}\n{second}", number)
-        if not (self._unsent or counts or self._carried):
-            return
-        ops, token, heard = self._carried or (b"", "", None)
-        self._carried = None
-        told = (self.limit, len(self._unsent), ops, token, *self._unsent, *counts)
-        self._link.tell(_NOTE, self._places, *told, heard=heard)
-        self._link.push()
-        self._unsent.clear()
-        for tally in self.tallies:
+                link.say("HINCRBY", counts, f"{place}\n{first}\n{second}", number)
             tally.added.clear()
+        if self._carried:
+            (ops, token, heard), self._carried = self._carried, None
+            link.tell(_CARRY, self._log, ops, token, heard=heard)
+        link.push_soon()
 
     def look(self) -> None:
         """Take in what others wrote down and counted. Raises ``UnavailableError``."""
         self.flush()
-        while True:
-            newest, cleared, era, entries, counts = self._link.look(
-                _LOOK, self._keys, self._era_name, self._number, CHUNK
-            )
-            if era != self._era_name:
-                self._entries.clear()
-                self._number, self._era_name = 0, era
-                self.era += 1
-            for key, (_, packed) in entries:
-                self._take_in(int(key.partition(b"-")[0]), packed)
-            if len(entries) < CHUNK:
-                break
-        self._number = int(newest)
+        newest, cleared, era, entries, counts = self._link.look(_LOOK, self._keys, self._era_name, self._seen)
+        first = newest - len(entries) + 1
+        if era != self._era_name:
+            self._entries.clear()
+            self._era_name = era
+            self.era += 1
+        elif first != self._number + 1:  # what lay between is no longer kept
+            self._entries.clear()
+        self._number = newest - len(entries)
+        for key, (_, packed) in entries:
+            self._take_in(packed)
+            self._seen = key
+        self._number = newest
         while self._entries and self._number - len(self._entries) < int(cleared):
             self._entries.popleft()
         self.dropped = self._number - int(cleared) - len(self._entries)
@@ -170,19 +175,17 @@ class SharedJournal(Journal):
         self._unsent.clear()
         for tally in self.tallies:
             tally.hold({})
-        self._era_name = make_nonce().encode()
+        self._era_name, self._seen = make_nonce().encode(), b"0-0"
         self._link.look(_RESET, self._keys, self._era_name)
         self._entries.clear()
         self._number = self.dropped = 0
         self.era += 1
 
-    def _take_in(self, number: int, packed: bytes) -> None:
-        if number != self._number + 1:
-            self._entries.clear()
+    def _take_in(self, packed: bytes) -> None:
         is_entry, *fields = ormsgpack.unpackb(packed)
-        self._number = number
+        self._number += 1
         if is_entry:
-            self._entries.append(_entry(fields)._replace(number=number))
+            self._entries.append(_entry(fields)._replace(number=self._number))
         else:
             self._entries.append(_note(fields))
             self._noted = True
