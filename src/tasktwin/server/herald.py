@@ -22,9 +22,10 @@ ALIVE: Final = 60.0
 
 
 class Turns:
-    """The turns of the event loop. What is answered within one had come before it began: a look at Redis serves all of it.
+    """What the event loop found that had come when it looked for it: a look at Redis after that serves all of it.
 
-    What was told Redis within a turn is sent at its end, at once; answers leave after that, so that nobody who was answered
+    Only what is answered while it is read belongs to a turn: whatever is done by a task or a timer is a turn of its own,
+    since the loop may find something new before another task runs. What was told Redis within a turn is sent at its end, at once; answers leave after that, so that nobody who was answered
     finds that another process does not know of it.
     """
 
@@ -35,13 +36,17 @@ class Turns:
         self._waiting: list[asyncio.Future[None]] = []
         link.turn, link.push_soon = self.now, self._push_soon
 
+    def open(self) -> None:
+        """Begin a turn, unless it has begun or this is a task."""
+        if not self._is_open and asyncio.current_task() is None:
+            asyncio.get_running_loop().call_soon(self._end)
+            self._is_open = True
+            self._number += 1
+
     def now(self) -> int:
         """The number of this turn."""
         if not self._is_open:
             self._number += 1
-            with suppress(RuntimeError):  # outside of a loop each call is a turn of its own
-                asyncio.get_running_loop().call_soon(self._end)
-                self._is_open = True
         return self._number
 
     async def over(self) -> None:
@@ -52,7 +57,6 @@ class Turns:
             await waiting
 
     def _push_soon(self) -> None:
-        self.now()
         if not self._is_open:
             self._link.push()
 
