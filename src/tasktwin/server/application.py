@@ -43,6 +43,7 @@ class Application:
     landing: App
     cors: Cors
     link: "RedisLink | None" = None
+    turns: "Turns | None" = None
     by_prefix: dict[str, ProviderApp] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,6 +79,8 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or play the lifespan."""
+        if self.turns:
+            self.turns.open()
         if scope["type"] == "http":
             if app := self.by_prefix.get(""):
                 await app(scope, receive, send)
@@ -130,7 +133,7 @@ def create_app(
         *_shared(store or os.environ.get("TASKTWIN_STORE") or MEMORY),
     )
     apps = tuple(_provider_app(each, f"/{each.name}" if mounted else "", common) for each in loaded)
-    return Application(apps, _landing(apps, has_token=bool(control_token)), pages, common.link)
+    return Application(apps, _landing(apps, has_token=bool(control_token)), pages, common.link, common.turns)
 
 
 @dataclass(frozen=True, slots=True)

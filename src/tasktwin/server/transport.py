@@ -60,8 +60,6 @@ class ProviderApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if self.turns:
-            self.turns.open()
         path = raw_path(scope).removeprefix(self.prefix) or "/"
         headers = scope["headers"]
         size, named, bodied, origin = _weighed(headers)
