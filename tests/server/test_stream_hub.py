@@ -102,6 +102,7 @@ async def entries(app: Application) -> list[Json]:
     return found
 
 
+@pytest.mark.memory
 def test_only_control_requests_that_change_something_make_all_readers_look(app: Application) -> None:
     async def part() -> None:
         (served,) = app.apps

@@ -9,13 +9,14 @@ from tasktwin.behaviour.shared_world import SharedWorld
 from tasktwin.behaviour.world import JOURNAL
 from tasktwin.errors import UnavailableError
 from tasktwin.server.stream import Watch
+from tasktwin.state import elapsed
 from tasktwin.state.redis_link import RedisLink
 
 if TYPE_CHECKING:
     from redis.asyncio.client import PubSub
 
 PAUSE: Final = 0.5
-"""Seconds after which a Redis that was lost is sought again."""
+"""Seconds after which a Redis that was lost is sought again, and after which it is noticed that nobody listens any more."""
 
 ALIVE: Final = 60.0
 """Seconds after which it is said of each world that it is still read, so that it stays."""
@@ -110,12 +111,13 @@ class Herald:
         from redis.exceptions import RedisError  # noqa: PLC0415 - only who shares a store has it
 
         task = asyncio.current_task()
-        while task and not task.cancelling():  # redis-py may make an error of its own of a cancellation
+        assert task
+        while not task.cancelling():
             with suppress(RedisError, OSError):
-                await self._listen()
+                await self._listen(task)
             await asyncio.sleep(PAUSE)
 
-    async def _listen(self) -> None:
+    async def _listen(self, task: "asyncio.Task[None]") -> None:
         from redis.asyncio import Redis  # noqa: PLC0415 - as above
 
         client = Redis.from_url(self._url)
@@ -123,12 +125,16 @@ class Herald:
             listening = client.pubsub()
             await listening.subscribe(*self._watches)
             self._listening = listening
-            while True:
-                message = await listening.get_message(timeout=ALIVE)
-                if message is None:
+            said_alive = elapsed()
+            while not task.cancelling():  # which redis-py may swallow while it waits for a message
+                message = await listening.get_message(timeout=PAUSE)
+                if elapsed() > said_alive + ALIVE:
+                    said_alive = elapsed()
                     for watch in {id(each): each for each in self._watches.values()}.values():
                         watch.tick()
-                elif message["type"] in ("subscribe", "message"):  # what was written before one listened was not heard
+                if message is None:
+                    continue
+                if message["type"] in ("subscribe", "message"):  # what was written before one listened was not heard
                     self._hear(message["channel"].decode(), message["data"])
         finally:
             self._listening = None
