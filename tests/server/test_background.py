@@ -24,6 +24,7 @@ def test_it_answers_at_once_and_no_more_once_it_is_stopped() -> None:
     assert running() == before
 
 
+@pytest.mark.memory
 def test_two_do_not_meet() -> None:
     first, second = Background(create_app("uumit")), Background(create_app("uumit"))
     httpx2.get(f"{first.url}/api/v1/wallet")

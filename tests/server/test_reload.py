@@ -13,6 +13,9 @@ from tests.server.front import serving
 
 from tasktwin.wire import Json
 
+pytestmark = pytest.mark.memory
+"""It does not go with a store that is shared."""
+
 ANN = {"Authorization": "Bearer ann-token"}
 GOOD = "reloaded jobs: 9 operations ("
 

@@ -294,6 +294,7 @@ def test_told_to_stop_the_twin_does_not_wait_for_who_does_not_read(number: signa
     assert told.read_text() == ""
 
 
+@pytest.mark.memory
 def test_nothing_is_left_of_clients_that_are_gone(server: Server) -> None:
     assert reasons(server) == []
     before = at_rest(server)

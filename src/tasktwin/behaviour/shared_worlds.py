@@ -65,7 +65,7 @@ class SharedWorlds(Worlds):
         self._used.pop(name, None)
         world = self._worlds.pop(name, None)
         if world:
-            world.era += 1
+            world.end()
 
     def _hold(self, name: str, plan: Plan, beginning: Beginning) -> World:
         self._make_room_here()

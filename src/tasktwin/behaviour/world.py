@@ -173,6 +173,11 @@ class World:
     def look(self) -> None:
         """Take in what others who share the world saw of it."""
 
+    def end(self) -> None:
+        """It is no more: whoever reads a stream of it sees that it is over."""
+        self.era += 1
+        self.journal.era += 1
+
     def flush(self) -> None:
         """Let others who share the world know at once what was seen of it here."""
 

@@ -169,7 +169,7 @@ class Worlds:
         self._used.pop(name, None)
         world = self._worlds.pop(name, None)
         if world:
-            world.era += 1  # whoever reads a stream of it sees that it is over
+            world.end()
             world.journal.reset()
             world.journal.ledger = None
         return world is not None

@@ -26,8 +26,8 @@ class Turns:
     """What the event loop found that had come when it looked for it: a look at Redis after that serves all of it.
 
     Only what is answered while it is read belongs to a turn: whatever is done by a task or a timer is a turn of its own,
-    since the loop may find something new before another task runs. What was told Redis within a turn is sent at its end, at once; answers leave after that, so that nobody who was answered
-    finds that another process does not know of it.
+    since the loop may find something new before another task runs. What was told Redis within a turn is sent at its end, all at once; answers leave when it is carried out, so that nobody who
+    was answered finds that another process does not know of it.
     """
 
     def __init__(self, link: RedisLink) -> None:
@@ -35,7 +35,7 @@ class Turns:
         self._number = 0
         self._is_open = False
         self._waiting: list[asyncio.Future[None]] = []
-        link.turn, link.push_soon = self.now, self._push_soon
+        link.turn, link.settle = self.now, self._settle
 
     def open(self) -> None:
         """Begin a turn, unless it has begun or this is a task."""
@@ -57,14 +57,14 @@ class Turns:
             self._waiting.append(waiting)
             await waiting
 
-    def _push_soon(self) -> None:
+    def _settle(self) -> None:
         if not self._is_open:
-            self._link.push()
+            self._link.hear()
 
     def _end(self) -> None:
         self._is_open = False
         with suppress(UnavailableError):  # then it is lost: what has to be known was waited for
-            self._link.push()
+            self._link.hear()
         for each in self._waiting:
             if not each.done():
                 each.set_result(None)
@@ -157,6 +157,9 @@ class Herald:
                 traceback.print_exc()
             world.news.add(JOURNAL)
             watch.spread()
+        elif said == b"":  # somebody deleted it
+            world.end()
+            watch.stir()
         elif not (isinstance(said, bytes) and said.isdigit() and int(said) <= world.store.version):
             world.store.stale()
             watch.tick()

@@ -45,8 +45,8 @@ class RedisLink:
     """A connection that is made when it is needed, and made anew after a failure; ``made`` counts how often.
 
     ``turn`` tells one turn of the caller's work from another: all that is asked within one turn was asked for before it began,
-    so that to look once what others did is enough. ``push_soon`` has what was told sent before anybody hears what came of the
-    turn. Unless somebody who knows sets them, each call is a turn of its own, and what was told is sent at once.
+    so that to look once what others did is enough. ``settle`` has what was told carried out before anybody hears what came of the
+    turn. Unless somebody who knows sets them, each call is a turn of its own, and what was told is waited for at once.
     A parameter ``prefix`` of the URL is ``prefix`` here: who names another shares nothing. Raises ``MisuseError`` for what is no ``redis://``, ``rediss://`` or ``unix://`` URL. Whatever asks raises ``UnavailableError``.
     """
 
@@ -63,7 +63,7 @@ class RedisLink:
         self._gone_until = 0.0
         self.made = 0
         self.turn: Callable[[], int] = count(1).__next__
-        self.push_soon: Callable[[], None] = self.push
+        self.settle: Callable[[], None] = self.hear
 
     def ask(self, *command: str | bytes | int) -> Any:
         """What Redis answers to a command that may as well be sent twice: see ``look``."""
@@ -107,21 +107,17 @@ class RedisLink:
     def say(self, *command: str | bytes | int, heard: Heard | None = None) -> None:
         """Have a command carried out, and do not wait for its answer; ``heard`` is told it before anything else is asked.
 
-        It is sent with what is asked next, or by ``push``.
+        It is sent with what is asked next, or by ``hear``.
         """
         self._unsent.append(_packed(*command))
         self._unread.append(heard)
         if len(self._unread) > MOST_UNREAD:
             self.hear()
 
-    def push(self) -> None:
-        """Send what was told."""
-        if self._unsent:
-            self._carry_out(self._flush)
-
     def hear(self) -> None:
         """Take in what Redis answered to what it was told."""
-        self.push()
+        if self._unsent:
+            self._carry_out(self._flush)
         while self._unread:
             answer = self._carry_out(self._read)
             heard = self._unread.popleft()

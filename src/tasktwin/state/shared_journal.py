@@ -141,7 +141,7 @@ class SharedJournal(Journal):
         if self._carried:
             (ops, token, heard), self._carried = self._carried, None
             link.tell(_CARRY, self._log, ops, token, heard=heard)
-        link.push_soon()
+        link.settle()
 
     def look(self) -> None:
         """Take in what others wrote down and counted. Raises ``UnavailableError``."""
