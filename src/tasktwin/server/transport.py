@@ -83,7 +83,7 @@ class ProviderApp:
         if (bodied or scope.get("http_version", "2")[:1] != "1") and not await self._read_body(exchange, receive):
             return
         pause = self.pipeline.answer(exchange)
-        if pause or world.watched:
+        if pause or world.watched or self.turns:
             await self._go_on(exchange, pause)
         if exchange.stream and exchange.cut != -1 and scope.get("http_version") == "1.0":
             self.pipeline.collect(exchange)
