@@ -24,7 +24,7 @@ from tasktwin.server.control.page import page
 from tasktwin.server.control.plane import Control
 from tasktwin.server.cors import Cors
 from tasktwin.server.stream import PATIENCE, Hub
-from tasktwin.server.transport import CONTROL, Listener, ProviderApp, is_preflight, raw_path
+from tasktwin.server.transport import CONTROL, Listener, ProviderApp, is_preflight, named_by, raw_path
 
 if TYPE_CHECKING:
     from tasktwin.server.herald import Herald, Turns
@@ -72,10 +72,12 @@ class Application:
     def is_quick(self, scope: Scope) -> bool:
         """Whether a request is for an API, which never makes one wait for long; not for the control plane or a page."""
         path: str = scope["path"]
-        if "" in self.by_prefix:
-            return not path.startswith(CONTROL)
-        prefix = "/" + path.removeprefix("/").partition("/")[0]
-        return prefix in self.by_prefix and not path.removeprefix(prefix).startswith(CONTROL)
+        if "" not in self.by_prefix:
+            prefix = "/" + path.removeprefix("/").partition("/")[0]
+            if prefix not in self.by_prefix:
+                return False
+            path = path.removeprefix(prefix)
+        return not path.startswith(CONTROL) or not named_by(path)[2]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or play the lifespan."""

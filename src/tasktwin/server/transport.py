@@ -63,7 +63,7 @@ class ProviderApp:
         path = raw_path(scope).removeprefix(self.prefix) or "/"
         headers = scope["headers"]
         size, named, bodied, origin = _weighed(headers)
-        name, path, is_control = _by_path(path) if path.startswith(CONTROL) else (None, path, False)
+        name, path, is_control = named_by(path) if path.startswith(CONTROL) else (None, path, False)
         if origin is not None and not is_control:
             send = self.cors.sharing(origin, send)
             if await is_preflight(self.cors, scope, origin, send):
@@ -222,7 +222,7 @@ def raw_path(scope: Scope) -> str:
     return raw.decode("latin-1")
 
 
-def _by_path(path: str) -> tuple[str | None, str, bool]:
+def named_by(path: str) -> tuple[str | None, str, bool]:
     """World and remaining path of ``/_tasktwin/worlds/NAME/api/…``; else whether it is the control plane's."""
     if path.startswith(BY_PATH):
         name, slash, rest = path[len(BY_PATH) :].partition("/")
