@@ -298,6 +298,29 @@ def test_a_snapshot_of_what_is_provisional_holds_it_for_good(store: Store) -> No
     assert everything(store) == within
 
 
+def test_whatever_may_change_a_row_is_seen_by_one_number(store: Store) -> None:
+    fill(store, {"id": "a"})
+    snapshot = store.snapshot()
+    fill(store, {"id": "b"})
+    seen = store.written()
+    store.find(Query("task"))
+    store.get("task", "a")
+    store.snapshot()
+    assert store.written() == seen
+    store.begin()
+    writes: list[Callable[[], object]] = [
+        lambda: fill(store, {"id": "a", "v": 1}),
+        lambda: fill(store, {"id": "c"}),
+        lambda: store.delete("task", "b"),
+        lambda: store.restore(snapshot),
+        lambda: store.rollback(),
+    ]
+    for write_ in writes:
+        write_()
+        assert store.written() != seen
+        seen = store.written()
+
+
 def test_a_restored_snapshot_is_undone_with_its_transaction(store: Store) -> None:
     empty = store.snapshot()
     fill(store, {"id": "a"})

@@ -57,7 +57,8 @@ class Fired:
 class Shown:
     """An answer that was given, and what it rests on: the same while the rows it ``sees`` are the same (``stamps``).
 
-    ``written`` is how it was sent last, at the ``moment`` that its envelope may tell.
+    ``written`` is how it was sent last, at the ``moment`` that its envelope may tell; ``checked`` says when it was seen
+    last that they are: while nothing at all was written since, they still are.
     """
 
     sees: tuple[str, ...]
@@ -65,6 +66,7 @@ class Shown:
     answer: Any
     moment: int | None = None
     written: Any = None
+    checked: int = -1
 
 
 @dataclass(frozen=True, slots=True)

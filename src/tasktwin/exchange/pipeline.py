@@ -382,8 +382,13 @@ class Pipeline:
             return False
         exchange.words = self._words(exchange)
         known = exchange.world.shown.get(exchange.words)
-        if known is None or known.stamps != exchange.world.stamps(known.sees):
+        if known is None:
             return False
+        written = exchange.world.store.written()
+        if known.checked != written:
+            if known.stamps != exchange.world.stamps(known.sees):
+                return False
+            known.checked = written
         exchange.match, exchange.principal, exchange.outcome = known.answer
         exchange.operation, exchange.status, exchange.reason = exchange.match.operation, 200, exchange.outcome.reason
         if self.rules.limits:

@@ -8,7 +8,7 @@ from tasktwin.errors import MisuseError
 from tasktwin.state.agenda import Agenda, Armed
 from tasktwin.state.log import Log, Written
 from tasktwin.state.store import Event, Query, Row, Snapshot, Timer
-from tasktwin.state.table import Table
+from tasktwin.state.table import STAMPS, Table
 from tasktwin.wire import Json
 
 Undo: TypeAlias = tuple[Any, ...]
@@ -145,6 +145,10 @@ class MemoryStore:
         table = self._tables.get(collection)
         return 0 if table is None else table.stamp
 
+    def written(self) -> int:
+        """A number that stands for the rows of all stores in memory."""
+        return STAMPS.last
+
     def sizes(self) -> dict[str, int]:
         """Rows per collection."""
         return {name: len(table.rows) for name, table in sorted(self._tables.items()) if table.rows}
@@ -272,3 +276,4 @@ class MemoryStore:
 
     def _hold(self, tables: dict[str, Table], counters: dict[str, int], log: Log, agenda: Agenda) -> None:
         self._tables, self._counters, self._log, self._agenda = tables, counters, log, agenda
+        STAMPS.take()  # other tables are here now, whose stamps are older

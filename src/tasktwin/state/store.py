@@ -116,6 +116,10 @@ class Store(Protocol):
     def stamp(self, collection: str) -> int:
         """A number that stands for the rows of a collection: as long as it is the same, they are the same."""
 
+    def written(self) -> int:
+        """A number that stands for all rows, perhaps of other stores too: as long as it is the same, they are the same."""
+        ...
+
     def sizes(self) -> dict[str, int]:
         """Rows per collection, by name; empty collections are left out."""
         ...

@@ -8,7 +8,7 @@ read. Its indexes may still be added to, since an index says nothing that the ro
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from heapq import merge
-from itertools import count, groupby, islice
+from itertools import groupby, islice
 from typing import TypeAlias
 
 from tasktwin.errors import MisuseError
@@ -30,7 +30,22 @@ Equal: TypeAlias = tuple[tuple[str, Json], ...]
 MOST_ALTERNATIVES = 8
 """Of so many alternatives the rows are counted from the indexes; each more could double the work."""
 
-_stamps = count(1)  # of every table there is, so that no two states share one
+
+class Stamps:
+    """Numbers for the states of all tables there are, of which no two share one. ``last`` was given last."""
+
+    __slots__ = ("last",)
+
+    def __init__(self) -> None:
+        self.last = 0
+
+    def take(self) -> int:
+        """The next."""
+        self.last += 1
+        return self.last
+
+
+STAMPS = Stamps()
 
 _NO_SCALAR = ...  # in a key: arrays and objects, which no query asks for
 
@@ -128,7 +143,7 @@ class Table:
         self.rows: dict[str, Row] = {}
         self.sequences: dict[str, int] = {}
         self.created = 0
-        self.stamp = next(_stamps)
+        self.stamp = STAMPS.take()
         self.indexes: dict[Shape, Index] = {}
         self.uses = 0
 
@@ -147,7 +162,7 @@ class Table:
         if self.indexes:
             self.change(id, row, self.created + 1 if old is None else self.sequences[id])
         else:
-            self.stamp = next(_stamps)
+            self.stamp = STAMPS.take()
             self.rows[id] = row
         if old is None:
             self.created += 1
@@ -156,7 +171,7 @@ class Table:
 
     def change(self, id: str, row: Row | None, sequence: int) -> None:
         """Make this the row of that id and creation sequence; None removes it. Serves writing and undoing alike."""
-        self.stamp = next(_stamps)
+        self.stamp = STAMPS.take()
         if self.indexes:
             self._reindex(id, row, sequence)
         if row is None:
