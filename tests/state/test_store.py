@@ -313,7 +313,7 @@ def test_whatever_may_change_a_row_is_seen_by_one_number(store: Store) -> None:
         lambda: fill(store, {"id": "c"}),
         lambda: store.delete("task", "b"),
         lambda: store.restore(snapshot),
-        lambda: store.rollback(),
+        store.rollback,
     ]
     for write_ in writes:
         write_()

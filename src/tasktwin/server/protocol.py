@@ -28,6 +28,12 @@ MOST_HEAD = 262_144
 MOST_NAMES = 1_000
 """So many names of headers are known to be good."""
 
+MOST_HEADS = 256
+"""So many heads of answers are remembered."""
+
+LONGEST_HEAD = 2_048
+"""Bytes of a head that is remembered."""
+
 _TOO_LARGE = (
     b'{"type":"urn:tasktwin:misuse","title":"misuse","status":431,"detail":"the head of the request does not end"}'
 )
@@ -39,6 +45,7 @@ _UNSENDABLE = bytes([*range(9), *range(10, 32), 127])
 """Bytes that no header's value may hold (RFC 9110 §5.5)."""
 
 _good_names: set[bytes] = set()
+_heads: dict[tuple[int, bool, tuple[tuple[bytes, bytes], ...]], bytes] = {}
 
 
 class Cycle(RequestResponseCycle):
@@ -51,14 +58,9 @@ class Cycle(RequestResponseCycle):
         """
         if self.response_started or self.disconnected or self.flow.write_paused or self.access_log:
             return False
-        lines = [*self.default_headers, *headers]
-        parts = [STATUS_LINE[status]] if self.keep_alive else [STATUS_LINE[status], b"connection: close\r\n"]
-        for name, value in lines:
-            if name not in _good_names and not _is_good(name):
-                return False
-            parts += (name, b": ", value, b"\r\n")
-        head = b"".join(parts)
-        if len(head) - len(head.translate(None, _UNSENDABLE)) != 2 * (len(lines) + 2 - self.keep_alive):
+        lines = (*self.default_headers, *headers)
+        head = _heads.get((status, self.keep_alive, lines)) or self._head(status, lines)
+        if not head:
             return False
         self.response_started = self.response_complete = True
         self.transport.write(b"%b\r\n%b" % (head, body))
@@ -67,6 +69,22 @@ class Cycle(RequestResponseCycle):
             self.transport.close()
         self.on_response()
         return True
+
+    def _head(self, status: int, lines: tuple[tuple[bytes, bytes], ...]) -> bytes:
+        """A head, which is remembered since most answers of a second have the same; none where it cannot be sent."""
+        parts = [STATUS_LINE[status]] if self.keep_alive else [STATUS_LINE[status], b"connection: close\r\n"]
+        for name, value in lines:
+            if name not in _good_names and not _is_good(name):
+                return b""
+            parts += (name, b": ", value, b"\r\n")
+        head = b"".join(parts)
+        if len(head) - len(head.translate(None, _UNSENDABLE)) != 2 * (len(lines) + 2 - self.keep_alive):
+            return b""
+        if len(head) <= LONGEST_HEAD:
+            if len(_heads) >= MOST_HEADS:
+                _heads.clear()
+            _heads[status, self.keep_alive, lines] = head
+        return head
 
 
 def _is_good(name: bytes) -> bool:
