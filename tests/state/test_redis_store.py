@@ -144,6 +144,26 @@ def test_the_log_is_kept_short_and_who_comes_late_holds_all_the_same() -> None:
     assert held(one) == held(other) == held(late)
 
 
+def test_what_is_kept_whole_holds_no_commit_that_comes_behind_it() -> None:
+    one, other = several()
+    journal = SharedJournal(other.shared)
+    other.carry = journal.carry
+    for n in range(COMPACT_AFTER):
+        one.put("task", "a", {"id": "a", "n": n})
+    one.begin()
+    one.append("topic", 5, "kind", None)
+    other.begin()
+    other.put(f"{LAX}minute", "alice", {"used": 1})
+    other.commit(lax=True)
+    journal.flush()
+    one.commit()
+    for n in range(3):
+        one.put("task", "b", {"id": "b", "n": n})
+    (late,) = several(1, one.shared.name)
+    assert held(late) == held(one) == held(other)
+    assert late.topics() == {"topic": (1, 1)}
+
+
 def test_a_snapshot_that_one_restores_holds_for_all() -> None:
     one, other = several()
     one.put("task", "a", {"id": "a"})

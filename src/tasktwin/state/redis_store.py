@@ -154,6 +154,7 @@ class RedisStore(MemoryStore):
         if self._undo is None and self._turn != (turn := self.shared.link.turn()):
             self.refresh()
             self._turn = turn
+            self._compact()
         super().begin()
 
     def mark(self) -> int:
@@ -193,6 +194,9 @@ class RedisStore(MemoryStore):
             self._restored = None
         self._op_marks.clear()
         super().commit()
+
+    def _compact(self) -> None:
+        """Keep the world whole if the log is long. Only after a look: before it, what is held may be ahead of its version."""
         if self._commits > max(COMPACT_AFTER, sum(len(table.rows) for table in self._tables.values())):
             self._commits = 0
             self.shared.compact(self._version, self._packed())
