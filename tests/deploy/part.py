@@ -56,4 +56,6 @@ COMMANDS = {
 
 def options(command: list[str]) -> dict[str, Any]:
     """What the real command line makes of what follows ``tasktwin``; nothing is run. Raises ``click.UsageError``."""
-    return main.commands[command[0]].make_context(command[0], command[1:]).params
+    # Within the program's own context: a command remembers how it was asked for help first.
+    parent = main.make_context("tasktwin", list(command))
+    return main.commands[command[0]].make_context(command[0], list(command[1:]), parent=parent).params
