@@ -38,7 +38,18 @@ TASK = {
 STARTS = 5
 RATIO, SECONDS, MEBIBYTES = 0.6, 0.6, 90
 
-LUA = """
+DONE = """
+done = function(summary, latency)
+  local e = summary.errors
+  io.write(string.format('\\n{"requests": %%d, "seconds": %%f, "p50": %%f, "p99": %%f, "refused": %%d, "lost": %%d}\\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    e.status, e.connect + e.read + e.write + e.timeout))
+end
+"""
+"""What wrk prints of a run: one line of JSON."""
+
+LUA = (
+    """
 wrk.method = %(method)s
 wrk.body = %(body)s
 for name, value in pairs(%(headers)s) do wrk.headers[name] = value end
@@ -49,13 +60,9 @@ if %(fresh)s then
     return wrk.format(nil, wrk.path .. "?n=" .. n)
   end
 end
-done = function(summary, latency)
-  local e = summary.errors
-  io.write(string.format('\\n{"requests": %%d, "seconds": %%f, "p50": %%f, "p99": %%f, "refused": %%d, "lost": %%d}\\n',
-    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
-    e.status, e.connect + e.read + e.write + e.timeout))
-end
 """
+    + DONE
+)
 
 
 class BrokenError(Exception):

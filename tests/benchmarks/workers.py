@@ -24,6 +24,7 @@ from uuid import uuid4
 from tests.benchmarks.kept import keep, machine
 from tests.benchmarks.serve import (
     CASES,
+    DONE,
     HUMAN,
     JSON,
     TASK,
@@ -41,7 +42,8 @@ WORLDS = 64
 AIM = 1.6
 TASK_PATH = "/api/v1/tasks/10000000-0000-4000-8000-000000000001"
 
-LUA = """
+LUA = (
+    """
 local heads = {%(heads)s}
 local n = 0
 request = function()
@@ -50,13 +52,9 @@ request = function()
   if %(share)d > 0 and n %% %(share)d == 0 then return wrk.format("POST", world .. "/api/v1/tasks/", heads, %(body)s) end
   return wrk.format("GET", world .. "%(path)s", heads)
 end
-done = function(summary, latency)
-  local e = summary.errors
-  io.write(string.format('\\n{"requests": %%d, "seconds": %%f, "p50": %%f, "p99": %%f, "refused": %%d, "lost": %%d}\\n',
-    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
-    e.status, e.connect + e.read + e.write + e.timeout))
-end
 """
+    + DONE
+)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,13 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 from tests.deploy.part import BALANCER, HEALTH
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.state import redis_server
 
 
 @contextmanager
@@ -29,7 +22,7 @@ def balancing(twins: list[str], folder: Path) -> Iterator[str]:
     """
     program = shutil.which("haproxy")
     assert program, "these tests need haproxy: apt-get install haproxy"
-    port = free_port()
+    port = redis_server.free_port()
     servers = [f"    server twin{number} {urlsplit(url).netloc}" for number, url in enumerate(twins)]
     text, binds = re.subn(r"^    bind :\d+$", f"    bind 127.0.0.1:{port}", BALANCER, flags=re.MULTILINE)
     text, templates = re.subn(r"^    server-template .+$", "\n".join(servers), text, flags=re.MULTILINE)

@@ -145,7 +145,7 @@ class SharedWorld(World):
         self.journal.look()
 
     def flush(self) -> None:
-        """Let others know what was seen here; if Redis does not answer, it is told later."""
+        """Let others know what was seen here; if Redis does not answer, it is lost."""
         with suppress(UnavailableError):
             self.journal.flush()
 
@@ -318,7 +318,8 @@ class _Snapshots(MutableMapping[str, Saved]):
         self._world.store.shared.keep_snapshot(name, saved.now, pack(saved.snapshot))
 
     def __delitem__(self, name: str) -> None:
-        raise NotImplementedError  # nobody deletes one
+        if not self._world.store.shared.drop_snapshot(name):
+            raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._world.store.shared.snapshots())

@@ -57,9 +57,9 @@ class SharedWorlds(Worlds):
         self._let_go(name)
         return known
 
-    def snapshots(self) -> int:
-        """How many snapshots are kept: each world is bounded, and all expire with it."""
-        return 0
+    def is_full_of_snapshots(self) -> bool:
+        """Never: each world keeps a bounded number in Redis, not here, and all of them expire with it."""
+        return False
 
     def _let_go(self, name: str) -> None:
         self._used.pop(name, None)

@@ -114,9 +114,9 @@ class Worlds:
         """What each world goes by."""
         return [About.of(world) for world in self]
 
-    def snapshots(self) -> int:
-        """How many snapshots all worlds keep together."""
-        return sum(len(each.snapshots) for each in self)
+    def is_full_of_snapshots(self) -> bool:
+        """Whether all worlds together keep as many snapshots as may be."""
+        return sum(len(each.snapshots) for each in self) >= MOST_KEPT
 
     def _beginning(self, plan: Plan, origin: Saved | None) -> Beginning:
         """How a world begins, from seeds or from a snapshot."""

@@ -118,7 +118,11 @@ class Pipeline:
             exchange.state = begun
             return self._settle(exchange)
 
-        is_done = exchange.world.agree(settle)
+        try:
+            is_done = exchange.world.agree(settle)
+        except BaseException:
+            exchange.state = begun  # nothing of an attempt that came to nothing is answered: no stream, no header
+            raise
         if not is_done:
             exchange.world.flush()  # what was counted is known while it pauses
         return is_done

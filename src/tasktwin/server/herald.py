@@ -26,8 +26,9 @@ class Turns:
     """What the event loop found that had come when it looked for it: a look at Redis after that serves all of it.
 
     Only what is answered while it is read belongs to a turn: whatever is done by a task or a timer is a turn of its own,
-    since the loop may find something new before another task runs. What was told Redis within a turn is sent at its end, all at once; answers leave when it is carried out, so that nobody who
-    was answered finds that another process does not know of it.
+    since the loop may find something new before another task runs. What was told Redis within a turn is sent at its end,
+    all at once; answers leave when it is carried out, so that nobody who was answered finds that another process does not
+    know of it.
     """
 
     def __init__(self, link: RedisLink) -> None:
@@ -63,12 +64,14 @@ class Turns:
 
     def _end(self) -> None:
         self._is_open = False
-        with suppress(UnavailableError):  # then it is lost: what has to be known was waited for
-            self._link.hear()
-        for each in self._waiting:
-            if not each.done():
-                each.set_result(None)
-        self._waiting.clear()
+        waiting, self._waiting = self._waiting, []
+        try:
+            with suppress(UnavailableError):  # then it is lost: what has to be known was waited for
+                self._link.hear()
+        finally:
+            for each in waiting:
+                if not each.done():
+                    each.set_result(None)
 
 
 class Herald:

@@ -180,6 +180,10 @@ class CommitLog:
         now, _, world = found.partition(b" ")
         return int(now), world
 
+    def drop_snapshot(self, name: str) -> bool:
+        """Forget a snapshot; whether there was one."""
+        return bool(self.link.ask("HDEL", self.keys[5], name))
+
     def snapshots(self) -> list[str]:
         """The names of the snapshots."""
         return sorted(name.decode() for name in self.link.ask("HKEYS", self.keys[5]))

@@ -1,10 +1,12 @@
 """What several processes saw of the world that they share: one journal and one set of counts, in Redis.
 
-Nothing rests on the order of what is seen, so it is told and not waited for. It is read when somebody wants to know.
+Nothing rests on the order of what is seen, so it is told together, at the end of a turn, before the answers leave. It is read
+when somebody wants to know. What is seen while Redis does not answer is lost.
 """
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import ormsgpack
@@ -14,9 +16,6 @@ from tasktwin.state.commit_log import CommitLog
 from tasktwin.state.ids import make_nonce
 from tasktwin.state.journal import Entry, Journal, Note, clipped
 from tasktwin.state.redis_link import Heard, Script
-
-MOST_UNSENT: Final = 1_000
-"""So many notes wait for a Redis that does not answer; the oldest give way."""
 
 # KEYS: the journal's own hash (cleared, era), the entries, the counts. How many entries there ever were Redis counts itself.
 _HEAD: Final = """
@@ -112,13 +111,9 @@ class SharedJournal(Journal):
         return entry
 
     def _tell(self, seen: Note | Entry, *, is_entry: bool) -> None:
-        if len(self._unsent) >= MOST_UNSENT:
-            del self._unsent[0]
         self._unsent.append(ormsgpack.packb([is_entry, *seen]))
-        try:
+        with suppress(UnavailableError):  # then it is lost; the answer is not
             self.flush()
-        except UnavailableError:
-            return  # it is told with the next one
 
     def carry(self, ops: bytes, token: str, heard: Heard) -> None:
         """Take a commit along that rests on nothing; ``heard`` is told its number later, -1 if the world was deleted."""

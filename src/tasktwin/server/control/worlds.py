@@ -121,7 +121,7 @@ def take_snapshot(call: Call) -> Response:
     assert NAME.fullmatch(name)
     if name not in call.world.snapshots and len(call.world.snapshots) >= MOST_SNAPSHOTS:
         raise ProblemError(409, f"a world keeps at most {MOST_SNAPSHOTS} snapshots")
-    if call.worlds.snapshots() >= MOST_KEPT:
+    if call.worlds.is_full_of_snapshots():
         raise ProblemError(503, f"all worlds together keep at most {MOST_KEPT} snapshots: delete worlds")
     saved = call.world.snapshots[name] = call.world.save()
     return answer(201, {"name": name, "now": format_instant(saved.now, "microseconds")})
