@@ -27,7 +27,8 @@ from tasktwin.server.stream import PATIENCE, Hub
 from tasktwin.server.transport import CONTROL, Listener, ProviderApp, is_preflight, named_by, raw_path
 
 if TYPE_CHECKING:
-    from tasktwin.server.herald import Herald, Turns
+    from tasktwin.server.herald import Herald
+    from tasktwin.server.turns import Turns
     from tasktwin.state.redis_link import RedisLink
 
 
@@ -43,7 +44,6 @@ class Application:
     landing: App
     cors: Cors
     link: "RedisLink | None" = None
-    turns: "Turns | None" = None
     by_prefix: dict[str, ProviderApp] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -81,8 +81,6 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or play the lifespan."""
-        if self.turns:
-            self.turns.open()
         if scope["type"] == "http":
             if app := self.by_prefix.get(""):
                 await app(scope, receive, send)
@@ -135,7 +133,7 @@ def create_app(
         *_shared(store or os.environ.get("TASKTWIN_STORE") or MEMORY),
     )
     apps = tuple(_provider_app(each, f"/{each.name}" if mounted else "", common) for each in loaded)
-    return Application(apps, _landing(apps, has_token=bool(control_token)), pages, common.link, common.turns)
+    return Application(apps, _landing(apps, has_token=bool(control_token)), pages, common.link)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +164,8 @@ def _shared(store: str) -> tuple["RedisLink | None", "Herald | None", "Turns | N
     if store == MEMORY:
         return None, None, None
     try:
-        from tasktwin.server.herald import Herald, Turns  # noqa: PLC0415 - as above
+        from tasktwin.server.herald import Herald  # noqa: PLC0415 - as above
+        from tasktwin.server.turns import Turns  # noqa: PLC0415
         from tasktwin.state.redis_link import RedisLink  # noqa: PLC0415
 
         link = RedisLink(store)

@@ -10,7 +10,6 @@ from tasktwin.behaviour.world import JOURNAL
 from tasktwin.errors import UnavailableError
 from tasktwin.server.stream import Watch
 from tasktwin.state import elapsed
-from tasktwin.state.redis_link import RedisLink
 
 if TYPE_CHECKING:
     from redis.asyncio.client import PubSub
@@ -20,58 +19,6 @@ PAUSE: Final = 0.5
 
 ALIVE: Final = 60.0
 """Seconds after which it is said of each world that it is still read, so that it stays."""
-
-
-class Turns:
-    """What the event loop found that had come when it looked for it: a look at Redis after that serves all of it.
-
-    Only what is answered while it is read belongs to a turn: whatever is done by a task or a timer is a turn of its own,
-    since the loop may find something new before another task runs. What was told Redis within a turn is sent at its end,
-    all at once; answers leave when it is carried out, so that nobody who was answered finds that another process does not
-    know of it.
-    """
-
-    def __init__(self, link: RedisLink) -> None:
-        self._link = link
-        self._number = 0
-        self._is_open = False
-        self._waiting: list[asyncio.Future[None]] = []
-        link.turn, link.settle = self.now, self._settle
-
-    def open(self) -> None:
-        """Begin a turn, unless it has begun or this is a task."""
-        if not self._is_open and asyncio.current_task() is None:
-            asyncio.get_running_loop().call_soon(self._end)
-            self._is_open = True
-            self._number += 1
-
-    def now(self) -> int:
-        """The number of this turn."""
-        if not self._is_open:
-            self._number += 1
-        return self._number
-
-    async def over(self) -> None:
-        """Wait until the turn is over."""
-        if self._is_open:
-            waiting = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiting)
-            await waiting
-
-    def _settle(self) -> None:
-        if not self._is_open:
-            self._link.hear()
-
-    def _end(self) -> None:
-        self._is_open = False
-        waiting, self._waiting = self._waiting, []
-        try:
-            with suppress(UnavailableError):  # then it is lost: what has to be known was waited for
-                self._link.hear()
-        finally:
-            for each in waiting:
-                if not each.done():
-                    each.set_result(None)
 
 
 class Herald:

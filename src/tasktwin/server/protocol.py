@@ -5,10 +5,10 @@ own, and in one piece.
 """
 
 import asyncio
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from functools import partial
 from types import coroutine
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from uvicorn.protocols.http.httptools_impl import (
     HEADER_RE,
@@ -18,6 +18,8 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from tasktwin.server.stream import CUT
+
+T = TypeVar("T")
 
 MOST_QUEUED = 8
 """So many requests may wait on one connection behind a stream."""
@@ -46,6 +48,28 @@ _UNSENDABLE = bytes([*range(9), *range(10, 32), 127])
 
 _good_names: set[bytes] = set()
 _heads: dict[tuple[int, bool, tuple[tuple[bytes, bytes], ...]], bytes] = {}
+
+
+class Halt:
+    """Where requests wait for one another: what is answered without a task may await it, until somebody ends it for all."""
+
+    __slots__ = ("_waiting",)
+
+    def __init__(self) -> None:
+        self._waiting: list[Callable[[], None]] = []
+
+    def __await__(self) -> Generator["Halt", None, None]:
+        yield self
+
+    def hold(self, go_on: Callable[[], None]) -> None:
+        """Whoever answers says how it goes on."""
+        self._waiting.append(go_on)
+
+    def end(self) -> None:
+        """Let all go on that wait."""
+        waiting, self._waiting = self._waiting, []
+        for go_on in waiting:
+            go_on()
 
 
 class Cycle(RequestResponseCycle):
@@ -107,20 +131,13 @@ class Protocol(HttpToolsProtocol):
     _idle_since: float | None = None
     _running: RequestResponseCycle | None = None
     _collected = 0
-    _reading = False
+    _driven = False
     _ready: tuple[RequestResponseCycle, Any] | None = None
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless what comes is no request and never will be; then begin to answer what was read."""
         self._collected += len(data)
-        self._reading = True
-        try:
-            super().data_received(data)
-            while self._ready:
-                (cycle, app), self._ready = self._ready, None
-                self._begin(cycle, app)
-        finally:
-            self._reading = False
+        self._drive(super().data_received, data)
         if self._collected > MOST_HEAD:
             if self.cycle is None or self.cycle.response_complete:
                 self.transport.write(_REFUSED)
@@ -189,17 +206,30 @@ class Protocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
         is_quick = getattr(app, "is_quick", None)
-        if self._reading and is_quick and is_quick(cycle.scope):
-            self._ready = (cycle, app)  # when all is parsed that came with it
+        if self._driven and is_quick and is_quick(cycle.scope):
+            self._ready = (cycle, app)  # when all is parsed that came with it, and the one before it is answered
         else:
             super()._start_asgi_task(cycle, app)
 
-    def _begin(self, cycle: RequestResponseCycle, app: Any) -> None:
-        """Answer without a task, as long as nothing is to be waited for."""
-        answering = cycle.run_asgi(app)
+    def _drive(self, work: Callable[[T], None], given: T) -> None:
+        """Do something, and begin to answer what it makes ready."""
+        self._driven = True
+        try:
+            work(given)
+            while self._ready:
+                (cycle, app), self._ready = self._ready, None
+                self._take_on(cycle.run_asgi(app))
+        finally:
+            self._driven = False
+
+    def _take_on(self, answering: Coroutine[Any, Any, None]) -> None:
+        """Answer without a task, as long as there is nothing to be waited for but others that do the same."""
         try:
             awaited = answering.send(None)
         except StopIteration:
+            return
+        if isinstance(awaited, Halt):
+            awaited.hold(partial(self._drive, self._take_on, answering))
             return
         task = self.loop.create_task(_go_on(answering, awaited))
         task.add_done_callback(self.tasks.discard)

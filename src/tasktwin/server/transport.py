@@ -18,7 +18,7 @@ from tasktwin.server.stream import BY_FAULT, Hub, Link
 from tasktwin.wire import dumps
 
 if TYPE_CHECKING:
-    from tasktwin.server.herald import Turns
+    from tasktwin.server.turns import Turns
 
 CONTROL = "/_tasktwin"
 BY_PATH = "/_tasktwin/worlds/"
@@ -82,6 +82,8 @@ class ProviderApp:
         exchange = self._exchange(scope, world, path, by_path=name is not None)
         if (bodied or scope.get("http_version", "2")[:1] != "1") and not await self._read_body(exchange, receive):
             return
+        if self.turns:
+            await self.turns.begin(world)
         pause = self.pipeline.answer(exchange)
         if pause or world.watched or self.turns:
             await self._go_on(exchange, pause)

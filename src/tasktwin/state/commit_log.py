@@ -1,9 +1,10 @@
 """The commits of one world in Redis or Valkey: a numbered log upon a base, which several processes read and write.
 
-The number of a commit is the version of the world that it makes. Each of these operations is one script, so that it is done
-wholly or not at all, whatever dies in between.
+The number of a commit is the version of the world that it makes: Redis gives it, as the second half of an entry's name. Each of
+these operations is one script or command, so that it is done wholly or not at all, whatever dies in between.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from tasktwin.errors import ConflictError, GoneError
@@ -13,79 +14,77 @@ from tasktwin.state.redis_link import RedisLink, Script
 CHUNK: Final = 500
 """So many commits are read at once."""
 
-# KEYS: where the world is kept, under that its version, the last commit that others must have seen (strict), log, base and
-# beginning; the epoch of all worlds.
-_HEAD: Final = "local function key(part) return KEYS[1] .. ':' .. part end\n"
+# KEYS: where the world is kept, under that its life (a word that no other world of this name ever had), the last commit that
+# others must have seen (strict), log, base and beginning; the epoch of all worlds. As long as the world lives its log holds at
+# least one commit, so that a gap tells who is behind the base.
+_HEAD: Final = """
+local function key(part) return KEYS[1] .. ':' .. part end
+local function newest() return tonumber(string.sub(redis.call('XREVRANGE', key('log'), '+', '-', 'COUNT', 1)[1][1], 3)) end
+local function write(name, ops, token)
+  local n = tonumber(string.sub(redis.call('XADD', key('log'), '0-' .. name, 'c', ops, 't', token), 3))
+  redis.call('SET', key('strict'), n)
+  redis.call('PUBLISH', key('life'), n)
+  return n
+end
+"""
 _NEWS = Script(
     _HEAD
     + """
-local v = redis.call('GET', key('version'))
-if v == ARGV[1] then return 1 end
-if not v then return redis.call('GET', KEYS[2]) or '' end
+local life = redis.call('GET', key('life'))
+if not life then return redis.call('GET', KEYS[2]) or '' end
 local base = redis.call('HGET', key('base'), 'v')
-local from = ARGV[1]
-if tonumber(from) > tonumber(v) or tonumber(from) < tonumber(base or '0') then
+local from, v = tonumber(ARGV[2]), newest()
+if life == ARGV[1] and from == v then return 1 end
+if life ~= ARGV[1] or from > v or from < tonumber(base) then
   local world = redis.call('HGET', key('base'), 's')
-  return {base, world or '', redis.call('GET', key('beginning')), redis.call('XRANGE', key('log'), base .. '-1', '+', 'COUNT', ARGV[2])}
+  return {base, world or '', redis.call('GET', key('beginning')), redis.call('XRANGE', key('log'), '(0-' .. base, '+', 'COUNT', ARGV[3]), life, redis.call('GET', KEYS[2])}
 end
-return {false, false, false, redis.call('XRANGE', key('log'), from .. '-1', '+', 'COUNT', ARGV[2])}
+return {false, false, false, redis.call('XRANGE', key('log'), '(0-' .. ARGV[2], '+', 'COUNT', ARGV[3])}
 """
 )
-_APPEND = Script(
+_CHECK: Final = """
+if redis.call('GET', key('life')) ~= ARGV[1] then return -1 end
+local held = tonumber(ARGV[2])
+if tonumber(redis.call('GET', key('strict'))) > held or newest() < held then return 0 end
+"""
+_APPEND = Script(_HEAD + _CHECK + "return write('*', ARGV[3], ARGV[4])")
+_REBASE = Script(
     _HEAD
+    + _CHECK
     + """
-local v = redis.call('GET', key('version'))
-if not v then return -1 end
-local n = tonumber(v) + 1
-if tonumber(redis.call('GET', key('strict'))) > tonumber(ARGV[1]) or n <= tonumber(ARGV[1]) then return 0 end
-redis.call('SET', key('strict'), n)
-redis.call('SET', key('version'), n)
-redis.call('XADD', key('log'), n .. '-0', 'c', ARGV[2], 't', ARGV[3])
-redis.call('PUBLISH', key('version'), n)
-return n
+local base = newest() + 1
+redis.call('DEL', key('log'), key('base'))
+redis.call('HSET', key('base'), 'v', base)
+if ARGV[5] ~= '' then redis.call('HSET', key('base'), 's', ARGV[5]) end
+return write(base + 1, ARGV[3], ARGV[4])
 """
 )
 _BEGIN = Script(
     _HEAD
     + """
-if redis.call('EXISTS', key('version')) == 1 then return 0 end
+if redis.call('EXISTS', key('life')) == 1 then return 0 end
 redis.call('SET', KEYS[2], ARGV[1], 'NX')
+redis.call('SET', key('life'), ARGV[1])
 redis.call('DEL', key('log'), key('base'))
 redis.call('SET', key('beginning'), ARGV[3])
 redis.call('HSET', key('base'), 'v', ARGV[2])
 if ARGV[4] ~= '' then redis.call('HSET', key('base'), 's', ARGV[4]) end
-redis.call('SET', key('strict'), ARGV[2])
-redis.call('SET', key('version'), ARGV[2])
-return 1
-"""
-)
-_REBASE = Script(
-    _HEAD
-    + """
-local v = redis.call('GET', key('version'))
-if not v then return -1 end
-if tonumber(redis.call('GET', key('strict'))) > tonumber(ARGV[1]) then return 0 end
-local base = tonumber(v) + 1
-redis.call('DEL', key('log'), key('base'))
-redis.call('HSET', key('base'), 'v', base)
-if ARGV[2] ~= '' then redis.call('HSET', key('base'), 's', ARGV[2]) end
-redis.call('XADD', key('log'), (base + 1) .. '-0', 'c', ARGV[3], 't', ARGV[4])
-redis.call('SET', key('version'), base + 1)
-redis.call('SET', key('strict'), base + 1)
-redis.call('PUBLISH', key('version'), base + 1)
-return base + 1
+return write(ARGV[2] + 1, ARGV[5], '')
 """
 )
 _COMPACT = Script(
     _HEAD
     + """
-local base = redis.call('HGET', key('base'), 'v')
-if not base or tonumber(base) >= tonumber(ARGV[1]) then return 0 end
-redis.call('HSET', key('base'), 'v', ARGV[1], 's', ARGV[2])
-redis.call('XTRIM', key('log'), 'MINID', ARGV[1] .. '-1')
+if redis.call('GET', key('life')) ~= ARGV[1] then return 0 end
+local v = tonumber(ARGV[2])
+if tonumber(redis.call('HGET', key('base'), 'v')) >= v or newest() < v then return 0 end
+redis.call('HSET', key('base'), 'v', ARGV[2], 's', ARGV[3])
+redis.call('XTRIM', key('log'), 'MINID', '0-' .. ARGV[2])
 return 1
 """
 )
+_NOTHING: Final = b"\x90"
+"""The ops of the commit that a world begins with."""
 
 
 class Commit(NamedTuple):
@@ -122,49 +121,62 @@ class CommitLog:
         self.name = name
         self.link = link
         place = f"tasktwin:{name}"
-        self.channel = f"{place}:version"
-        parts = ("version", "strict", "log", "base", "beginning", "snapshots")
+        parts = ("life", "strict", "log", "base", "beginning", "snapshots")
         self.keys = [f"{place}:{part}" for part in parts]
+        self.channel = self.keys[0]
         self._places = [place, epoch or f"{place}:epoch"]
         self._epoch = b""
+        self._life = b""
 
     def news(self, version: int) -> News | None:
         """What happened behind a version, or ``None`` if nothing did; behind -1 it is all there is.
 
         Raises ``GoneError`` when the world was deleted or never was, and ``ForgottenError``.
         """
-        found = self.link.look(_NEWS, self._places, version, CHUNK)
+        found = self.link.look(_NEWS, self._places, self._life, version, CHUNK)
         if found == 1:
             return None
         if isinstance(found, bytes):
             if self._epoch and found != self._epoch:
                 raise ForgottenError("Redis has forgotten everything")
             raise GoneError(f"the world {self.name!r} is not there")
-        base, world, beginning, entries = found
+        base, world, beginning, entries, *rest = found
         commits = [_commit(*each) for each in entries]
-        if not self._epoch:
-            self._epoch = self.link.ask("GET", self._places[1]) or b""
-        return News(commits) if base is None else News(commits, int(base), world, beginning)
+        if base is None:
+            return News(commits)
+        self._life, self._epoch = rest
+        return News(commits, int(base), world, beginning)
+
+    def is_life(self, life: bytes | None) -> bool:
+        """Whether this word is that of the world that was looked at last; ``None`` is that of none."""
+        return life == self._life
 
     def append(self, expected: int, ops: bytes, token: str) -> int:
         """Write a commit; its number. ``expected`` is the version that it rests on.
 
         Raises ``ConflictError`` when others wrote behind that version what rests on one too, and ``GoneError``.
         """
-        return _made(self.link.run(_APPEND, self._places, expected, ops, token))
+        return _made(self.link.run(_APPEND, self._places, self._life, expected, ops, token))
+
+    def carry(self, ops: bytes, token: str, heard: Callable[[int], None]) -> None:
+        """Have a commit written that rests on nothing; ``heard`` is told its number, -1 if the world was deleted."""
+
+        def hear(answer: bytes | None) -> None:
+            heard(-1 if answer is None else _number(answer))
+
+        self.link.say("XADD", self.keys[2], "NOMKSTREAM", "0-*", "c", ops, "t", token, heard=hear)
 
     def begin(self, beginning: bytes, version: int = 0, world: bytes = b"") -> None:
         """Begin the world, unless it is there already; or have it go on at a later version, with all that it held then."""
-        self.link.look(_BEGIN, self._places, make_nonce(), version, beginning, world)
-        self._epoch = self.link.ask("GET", self._places[1]) or b""
+        self.link.look(_BEGIN, self._places, make_nonce(), version, beginning, world, _NOTHING)
 
     def rebase(self, expected: int, world: bytes, ops: bytes, token: str) -> int:
         """Let the world be this (empty: its beginning) and then a commit; the number. Raises as ``append`` does."""
-        return _made(self.link.run(_REBASE, self._places, expected, world, ops, token))
+        return _made(self.link.run(_REBASE, self._places, self._life, expected, ops, token, world))
 
     def compact(self, version: int, world: bytes) -> None:
         """Keep the whole world as it is at a version, and forget the commits that led there."""
-        self.link.look(_COMPACT, self._places, version, world)
+        self.link.look(_COMPACT, self._places, self._life, version, world)
 
     # Snapshots that clients took
 
@@ -189,9 +201,33 @@ class CommitLog:
         return sorted(name.decode() for name in self.link.ask("HKEYS", self.keys[5]))
 
 
+def glance(logs: Sequence[tuple[CommitLog, int]]) -> list[list[Commit] | None]:
+    """What was committed to each of several logs behind a version, in one question to the Redis of all.
+
+    ``None`` where that cannot be told: the world is another one, or what lies between is no longer kept.
+    """
+    keys = [log.keys[2] for log, _ in logs]
+    versions = [f"0-{version}" for _, version in logs]
+    lives, found = logs[0][0].link.ask_all(
+        ("MGET", *[log.keys[0] for log, _ in logs]),
+        ("XREAD", "COUNT", CHUNK, "STREAMS", *keys, *versions),
+    )
+    entries = {} if found is None else dict(found)
+    told: list[list[Commit] | None] = []
+    for (log, version), key, life in zip(logs, keys, lives, strict=True):
+        commits = [_commit(*each) for each in entries.get(key.encode(), ())]
+        is_whole = not commits or (commits[0].number == version + 1 and len(commits) < CHUNK)
+        told.append(commits if is_whole and log.is_life(life) else None)
+    return told
+
+
 def _commit(key: bytes, fields: list[bytes]) -> Commit:
-    held = dict(zip(fields[::2], fields[1::2], strict=True))
-    return Commit(int(key.partition(b"-")[0]), held[b"c"], held[b"t"])
+    _, ops, _, token = fields
+    return Commit(_number(key), ops, token)
+
+
+def _number(key: bytes) -> int:
+    return int(key[2:])
 
 
 def _made(number: int) -> int:

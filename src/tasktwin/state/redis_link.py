@@ -74,6 +74,17 @@ class RedisLink:
 
         return self._twice(ask)
 
+    def ask_all(self, *commands: tuple[str | bytes | int, ...]) -> list[Any]:
+        """What Redis answers to each of several commands that may as well be sent twice."""
+
+        def ask() -> list[Any]:
+            for command in commands:
+                self._unsent.append(_packed(*command))
+            self._flush()
+            return [self._read() for _ in commands]
+
+        return self._twice(ask)
+
     def look(self, script: Script, keys: list[str], *arguments: str | bytes | int) -> Any:
         """What a script answers that may as well run twice: if the connection was lost meanwhile, it is made anew."""
         return self._twice(lambda: self._run(script, keys, arguments))

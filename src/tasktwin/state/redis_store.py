@@ -6,14 +6,14 @@ Reads cost nothing but a look whether the version is still the same.
 """
 # ruff: noqa: A002 - what names a row is called its id everywhere
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any, Final, TypeAlias, TypeVar
 
 import ormsgpack
 
 from tasktwin.errors import ConflictError, GoneError, MisuseError
-from tasktwin.state.commit_log import CHUNK, CommitLog, ForgottenError
+from tasktwin.state.commit_log import CHUNK, Commit, CommitLog, ForgottenError, glance
 from tasktwin.state.ids import make_nonce
 from tasktwin.state.memory import MemorySnapshot, MemoryStore
 from tasktwin.state.packing import pack, unpack
@@ -139,13 +139,16 @@ class RedisStore(MemoryStore):
         while news is not None:  # in practice once
             if news.base is not None:
                 self._load(news.base, news.world, news.beginning)
-            for number, ops, token in news.commits:
-                self._apply(ormsgpack.unpackb(ops), is_own=token in self._made)
-                self._made.discard(token)
-                self._version = number
-                self._commits += 1
+            self._take(news.commits)
             news = self.shared.news(self._version) if len(news.commits) == CHUNK else None
         return True
+
+    def _take(self, commits: list[Commit]) -> None:
+        for number, ops, token in commits:
+            self._apply(ormsgpack.unpackb(ops), is_own=token in self._made)
+            self._made.discard(token)
+            self._version = number
+            self._commits += 1
 
     # Transactions
 
@@ -156,6 +159,23 @@ class RedisStore(MemoryStore):
             self._turn = turn
             self._compact()
         super().begin()
+
+    @staticmethod
+    def look(stores: "Sequence[RedisStore]") -> None:
+        """Do for many stores of one Redis, in one question, what ``begin`` would do for each in this turn.
+
+        It is still left to ``begin`` where there is more to do than to take in some commits.
+        """
+        link = stores[0].shared.link
+        stores = [each for each in stores if each.joined and each._undo is None and each._met == link.made]
+        if not stores:
+            return
+        turn = link.turn()
+        for store, commits in zip(stores, glance([(each.shared, each.version) for each in stores]), strict=True):
+            if commits is not None and store._met == link.made:
+                store._take(commits)
+                store._turn = turn
+                store._compact()
 
     def mark(self) -> int:
         """A savepoint in the open transaction."""
@@ -197,7 +217,7 @@ class RedisStore(MemoryStore):
 
     def _compact(self) -> None:
         """Keep the world whole if the log is long. Only after a look: before it, what is held may be ahead of its version."""
-        if self._commits > max(COMPACT_AFTER, sum(len(table.rows) for table in self._tables.values())):
+        if self._commits > COMPACT_AFTER and self._commits > sum(len(table.rows) for table in self._tables.values()):
             self._commits = 0
             self.shared.compact(self._version, self._packed())
 

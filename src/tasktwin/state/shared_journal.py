@@ -44,16 +44,6 @@ redis.call('XTRIM', KEYS[2], 'MAXLEN', 0)
 redis.call('PUBLISH', KEYS[2], '')
 """
 )
-# KEYS: the world's version, its log.
-_CARRY = Script("""
-local v = redis.call('GET', KEYS[1])
-if not v then return -1 end
-local n = tonumber(v) + 1
-redis.call('SET', KEYS[1], n)
-redis.call('XADD', KEYS[2], n .. '-0', 'c', ARGV[1], 't', ARGV[2])
-redis.call('PUBLISH', KEYS[1], n)
-return n
-""")
 _RESET = Script("""
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
 redis.call('HSET', KEYS[1], 'era', ARGV[1])
@@ -89,7 +79,7 @@ class SharedJournal(Journal):
         super().__init__(limit)
         self._link = log.link
         self._keys = [f"tasktwin:{log.name}:{part}" for part in ("seen", "journal", "tally")]
-        self._log = [log.keys[0], log.keys[2]]
+        self._log = log
         self._seen = b"0-0"
         self._carried: tuple[bytes, str, Heard] | None = None
         self.channel = self._keys[1]
@@ -134,8 +124,8 @@ class SharedJournal(Journal):
                 link.say("HINCRBY", counts, f"{place}\n{first}\n{second}", number)
             tally.added.clear()
         if self._carried:
-            (ops, token, heard), self._carried = self._carried, None
-            link.tell(_CARRY, self._log, ops, token, heard=heard)
+            carried, self._carried = self._carried, None
+            self._log.carry(*carried)
         link.settle()
 
     def look(self) -> None:
