@@ -195,7 +195,7 @@ def serve(
     from tasktwin.behaviour.worlds import Plan
     from tasktwin.provider import bundled, load
     from tasktwin.provider.fault_file import read_faults
-    from tasktwin.server.run import Place, bind, is_loopback, run
+    from tasktwin.server.run import Place, bind_each, is_loopback, run
     from tasktwin.server.serving import Serving
 
     _check_serving(control_token, store, workers, reloads=reloads)
@@ -213,7 +213,7 @@ def serve(
         log="" if quiet else log_format,
     )
     application = serving.application(loaded)
-    listener, url = bind(Place(host, port))
+    listeners, url = bind_each(Place(host, port), workers)
     if printed:
         click.echo(f"control token: {printed}", err=True)
     if trouble := application.trouble():
@@ -226,9 +226,9 @@ def serve(
     if workers > 1:
         from tasktwin.server.workers import run_workers
 
-        run_workers(serving, listener, workers)
+        run_workers(serving, listeners)
     else:
-        run(application, listener, serving.line, _reloader(application, loaded, quiet=quiet) if reloads else None)
+        run(application, listeners[0], serving.line, _reloader(application, loaded, quiet=quiet) if reloads else None)
 
 
 def _check_serving(control_token: str, store: str, workers: int, *, reloads: bool) -> None:

@@ -50,9 +50,31 @@ def bind(place: Place) -> tuple[socket.socket, str]:
     """A listening socket and the base URL that reaches it. Raises ``MisuseError`` when that cannot be."""
     if not place.host:
         raise MisuseError("there is no address to listen on: give one with --host, such as 127.0.0.1")
+    listener = _listen(place)
+    host = f"[{place.host}]" if listener.family == socket.AF_INET6 else place.host
+    return listener, f"http://{host}:{listener.getsockname()[1]}"
+
+
+def bind_each(place: Place, count: int) -> tuple[list[socket.socket], str]:
+    """So many listening sockets at one place, and its base URL. Raises ``MisuseError`` when that cannot be.
+
+    Where the kernel can, it shares out the connections among them: whoever is quick would take most of those that wait at one
+    socket, and the others would have nothing to do.
+    """
+    alone, url = bind(place)  # nobody else listens there
+    if count == 1 or sys.platform != "linux":
+        return [alone] * count, url
+    port = alone.getsockname()[1]
+    alone.close()
+    return [_listen(Place(place.host, port), shares=True) for _ in range(count)], url
+
+
+def _listen(place: Place, *, shares: bool = False) -> socket.socket:
     family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shares:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind((place.host, place.port))
         listener.listen(BACKLOG)
@@ -61,9 +83,7 @@ def bind(place: Place) -> tuple[socket.socket, str]:
         raise MisuseError(
             f"cannot listen on {place.host}:{place.port}: {getattr(error, 'strerror', None) or error}. Choose another with --port, or --port 0 for any free one"
         ) from None
-    port = listener.getsockname()[1]
-    host = f"[{place.host}]" if family == socket.AF_INET6 else place.host
-    return listener, f"http://{host}:{port}"
+    return listener
 
 
 def run(

@@ -1,4 +1,4 @@
-"""``tasktwin serve --workers``: several processes on one socket, each replaced when it dies."""
+"""``tasktwin serve --workers``: several processes at one address, each replaced when it dies."""
 
 import os
 import signal
@@ -27,8 +27,8 @@ MOST_DEATHS: Final = 5
 SPAN: Final = 10.0
 
 
-def run_workers(serving: Serving, listener: socket.socket, count: int) -> None:
-    """Serve in so many processes until told to stop; one that dies is replaced.
+def run_workers(serving: Serving, listeners: Sequence[socket.socket]) -> None:
+    """Serve in a process for each socket until told to stop; one that dies is replaced, and who waits at its socket waits on.
 
     Raises ``KeyboardInterrupt`` when Ctrl-C stopped it, and ``MisuseError`` when workers die again and again.
     """
@@ -42,7 +42,7 @@ def run_workers(serving: Serving, listener: socket.socket, count: int) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, end)
     deaths: deque[float] = deque(maxlen=MOST_DEATHS)
-    workers = [_begin(serving, listener) for _ in range(count)]
+    workers = [_begin(serving, listener) for listener in listeners]
     try:
         while not stop.is_set():
             wait([each.sentinel for each in workers], LOOK)
@@ -52,10 +52,11 @@ def run_workers(serving: Serving, listener: socket.socket, count: int) -> None:
                 deaths.append(elapsed())
                 if len(deaths) == MOST_DEATHS and deaths[-1] - deaths[0] < SPAN:
                     raise MisuseError(f"{MOST_DEATHS} workers died within {SPAN:.0f} s: see above for why")
-                workers[place] = _begin(serving, listener)
+                workers[place] = _begin(serving, listeners[place])
     finally:
         _end(workers)
-        listener.close()
+        for listener in listeners:
+            listener.close()
     if signal.SIGINT in told:
         raise KeyboardInterrupt
 
