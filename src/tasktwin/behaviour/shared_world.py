@@ -256,10 +256,13 @@ class _SharedCounts(Counts):
         return self.begin(limit, caller, now) if row is None else _window(limit, row["window"])
 
     def keep(self, limit: Limit, caller: str, window: Window) -> None:
-        name = LAX + limit.name
-        if self._store.get(name, caller) is None and self._store.count(Query(name)) >= most(limit):
+        name, kept = LAX + limit.name, window.kept()
+        row = self._store.get(name, caller)
+        if row is not None and row["window"] == kept:
+            return  # whoever is beyond a limit may change nothing: then nobody need be told
+        if row is None and self._store.count(Query(name)) >= most(limit):
             self._store.delete(name, self._store.find(Query(name), 0, 1)[0]["id"])
-        self._store.put(name, caller, {"id": caller, "window": window.kept()})
+        self._store.put(name, caller, {"id": caller, "window": kept})
 
     def standing(self, limit: Limit) -> Iterable[tuple[str, Window]]:
         return [(row["id"], _window(limit, row["window"])) for row in self._store.find(Query(LAX + limit.name))]
