@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from tasktwin.behaviour.fault import parse_faults
 from tasktwin.behaviour.limit import Counts, most
 from tasktwin.behaviour.rules import Limit, Rules
+from tasktwin.behaviour.transaction import Transaction
 from tasktwin.behaviour.window import FixedWindow, SlidingWindow, Window
 from tasktwin.behaviour.world import Beginning, Saved, World
 from tasktwin.behaviour.worlds import DEFAULT
@@ -98,29 +99,67 @@ class SharedWorld(World):
         What ``work`` changes elsewhere it must change anew each time. Raises ``UnavailableError``, and ``ConflictError`` when
         others were first ``TRIES`` times.
         """
+        return self.propose(work)()
+
+    def propose(self, work: Callable[[], T]) -> Callable[[], T]:
+        """Do something as ``agree`` does, and have it committed with what else is proposed in this turn.
+
+        What is returned is to be called for what came of it, when that is known, and before anybody is told.
+        """
         if self.inside:
-            return work()
+            return super().propose(work)
         if not self.store.joined or self._met != self.store.shared.link.made:
             self._enter()  # also in a Redis that has come back, and may have forgotten everything
             self._met = self.store.shared.link.made
-        for _ in range(TRIES):
-            try:
-                with self.transaction():
-                    self._read_in()
-                    result = work()
-                    self._write_out()
-            except ConflictError:
+        first = self._attempt(work)
+
+        def outcome() -> T:
+            attempt = first
+            for _ in range(TRIES):
+                if attempt and self._is_made(attempt[1]):
+                    with suppress(UnavailableError):  # what was done is done
+                        self._mention()
+                    return attempt[0]
+                attempt = self._attempt(work)
+            raise ConflictError(f"others were first {TRIES} times")
+
+        return outcome
+
+    def _attempt(self, work: Callable[[], T]) -> "tuple[T, _Proposal] | None":
+        """What came of it, and the commit that was sent; ``None`` if others were first."""
+        proposal = _Proposal(self)
+        try:
+            with proposal:
+                self._read_in()
+                result = work()
+                self._write_out()
+        except ConflictError:
+            self._own_stamp = -1
+        except GoneError:
+            self._begin_anew()
+        except BaseException:
+            self._own_stamp = -1
+            raise
+        else:
+            return result, proposal
+        return None
+
+    def _is_made(self, proposal: "_Proposal") -> bool:
+        """Whether a commit was made; if not, all of it is undone."""
+        is_made = False
+        try:
+            is_made = proposal.promise is None or proposal.promise.wait()
+        finally:
+            if not is_made:
                 self._own_stamp = -1
-            except GoneError:
-                self._begin_anew()
-            except BaseException:
-                self._own_stamp = -1
-                raise
-            else:
-                with suppress(UnavailableError):  # what was done is done
-                    self._mention()
-                return result
-        raise ConflictError(f"others were first {TRIES} times")
+        if is_made and proposal.passed:
+            self.taken.update(proposal.passed)
+        return is_made
+
+    @property
+    def proposed(self) -> bool:
+        """Whether it is still to be known what came of something."""
+        return self.store.promised
 
     def _hear(self, topic: str) -> None:
         if self.watched:
@@ -136,9 +175,14 @@ class SharedWorld(World):
             self._registry.use(self.name, self.keys)
             self._used = elapsed()
 
+    @property
+    def lax(self) -> bool:
+        """While limits only count, nobody waits for a count."""
+        return self.limits == "count" and not self.counted.left
+
     def commit(self) -> None:
-        """Make final what the open transaction wrote. While limits only count, nobody waits for a count."""
-        self.store.commit(lax=self.limits == "count" and not self.counted.left)
+        """Make final what the open transaction wrote."""
+        self.store.commit(lax=self.lax)
 
     def look(self) -> None:
         """Take in what others saw."""
@@ -230,6 +274,17 @@ class SharedWorld(World):
         faults = (self.faults.orders, self.faults.counts) if self.faults else ()
         left = tuple(self.counted.left.items()) if self.counted.left else ()
         return (self.clock.kept(), self.limits, self.era, self.beginning, left, faults)
+
+
+class _Proposal(Transaction):
+    """A transaction whose commit is sent, and not waited for."""
+
+    __slots__ = ("passed", "promise")
+    world: SharedWorld
+
+    def commit(self, passed: list[tuple[str, str]]) -> None:
+        self.passed = passed
+        self.promise = self.world.store.promise(lax=self.world.lax)
 
 
 def _told(beginning: Beginning) -> dict[str, Json]:

@@ -33,6 +33,10 @@ class Transaction:
         if kind:
             world.store.rollback()
             return
-        world.commit()  # a store that others share may refuse: then nothing was passed
+        self.commit(passed)
+
+    def commit(self, passed: list[tuple[str, str]]) -> None:
+        """Make it final, with the transitions that were ``passed``."""
+        self.world.commit()  # a store that others share may refuse: then nothing was passed
         if passed:
-            world.taken.update(passed)
+            self.world.taken.update(passed)

@@ -172,6 +172,16 @@ class World:
         """Do something as one with all who share the world; this one is nobody else's."""
         return work()
 
+    @property
+    def proposed(self) -> bool:
+        """Whether it is still to be known what came of something."""
+        return False
+
+    def propose(self, work: Callable[[], T]) -> Callable[[], T]:
+        """Do something as ``agree`` does, which is final at once; others may learn later what came of it."""
+        result = work()
+        return lambda: result
+
     def look(self) -> None:
         """Take in what others who share the world saw of it."""
 

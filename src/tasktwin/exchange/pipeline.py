@@ -5,10 +5,10 @@ the second sees what the first did. Whoever refuses raises ``Refusal``; all leav
 """
 
 import traceback
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from tasktwin.behaviour import idempotency
 from tasktwin.behaviour.deed import StreamFault
@@ -74,16 +74,42 @@ class Pipeline:
 
         Never raises: what goes wrong in the twin itself becomes a 500 that says so.
         """
-        started = elapsed()
+        started, begun = elapsed(), exchange.state if exchange.world.shared else None
         try:
-            if not (self._share(exchange) if exchange.world.shared else self._settle(exchange)):
-                return exchange.pause
-        except (UnavailableError, ConflictError) as error:
+            is_done = self._propose(exchange, begun)() if begun else self._settle(exchange)
+        except Exception as error:  # noqa: BLE001 - see there
+            is_done = self._give_up(exchange, begun, error)
+        return self._end(exchange, started, is_done=is_done)
+
+    async def answer_with_others(self, exchange: Exchange, known: Callable[[], Awaitable[None]]) -> float:
+        """The same in a world that is shared, with others whose commits are made together: ``known`` waits until they are."""
+        started, begun = elapsed(), exchange.state
+        try:
+            outcome = self._propose(exchange, begun)
+            if exchange.world.proposed:
+                await known()
+            is_done = outcome()
+        except Exception as error:  # noqa: BLE001 - see there
+            is_done = self._give_up(exchange, begun, error)
+        return self._end(exchange, started, is_done=is_done)
+
+    def _give_up(self, exchange: Exchange, begun: dict[str, Any] | None, error: Exception) -> bool:
+        """Something went wrong in the twin itself, which must not look like the API; whether it is answered: it is."""
+        if begun:
+            exchange.state = begun  # nothing of an attempt that came to nothing is answered: no stream, no header
+        if isinstance(error, UnavailableError | ConflictError):
             self._leave(exchange, Refusal("unavailable", str(error)))
-        except TooManyWorldsError as error:
+        elif isinstance(error, TooManyWorldsError):
             self._problem(exchange, "misuse", str(error), 503)
-        except Exception:  # noqa: BLE001 - a defect of the twin must not look like the API
+        else:
             self._fail(exchange, traceback.format_exc())
+        return True
+
+    def _end(self, exchange: Exchange, started: float, *, is_done: bool) -> float:
+        """Write down what is answered; or pause."""
+        if not is_done:
+            exchange.world.flush()  # what was counted is known while it pauses
+            return exchange.pause
         if exchange.held:
             self.abandon(exchange)
         self.recorder.record(exchange, elapsed() - started)
@@ -110,22 +136,14 @@ class Pipeline:
             exchange.held = ""
         return True
 
-    def _share(self, exchange: Exchange) -> bool:
+    def _propose(self, exchange: Exchange, begun: dict[str, Any]) -> Callable[[], bool]:
         """The same as one with all who share the world: from the start again whenever somebody else was first."""
-        begun = exchange.state
 
         def settle() -> bool:
             exchange.state = begun
             return self._settle(exchange)
 
-        try:
-            is_done = exchange.world.agree(settle)
-        except BaseException:
-            exchange.state = begun  # nothing of an attempt that came to nothing is answered: no stream, no header
-            raise
-        if not is_done:
-            exchange.world.flush()  # what was counted is known while it pauses
-        return is_done
+        return exchange.world.propose(settle)
 
     def _work(self, exchange: Exchange) -> bool:
         """Take the steps that are left, up to a pause; whether all are taken."""

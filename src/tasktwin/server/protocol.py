@@ -61,6 +61,10 @@ class Halt:
     def __await__(self) -> Generator["Halt", None, None]:
         yield self
 
+    def __bool__(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self._waiting)
+
     def hold(self, go_on: Callable[[], None]) -> None:
         """Whoever answers says how it goes on."""
         self._waiting.append(go_on)

@@ -84,7 +84,9 @@ class ProviderApp:
             return
         if self.turns:
             await self.turns.begin(world)
-        pause = self.pipeline.answer(exchange)
+            pause = await self.pipeline.answer_with_others(exchange, self.turns.committed)
+        else:
+            pause = self.pipeline.answer(exchange)
         if pause or world.watched or self.turns:
             await self._go_on(exchange, pause)
         if exchange.stream and exchange.cut != -1 and scope.get("http_version") == "1.0":

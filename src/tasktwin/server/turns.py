@@ -25,7 +25,7 @@ class Turns:
         self._link = link
         self._number = 0
         self._is_open = False
-        self._read, self._answered = Halt(), Halt()
+        self._read, self._committed, self._answered = Halt(), Halt(), Halt()
         self._worlds: set[SharedWorld] = set()
         link.turn, link.settle = self.now, self._settle
 
@@ -38,6 +38,11 @@ class Turns:
             asyncio.get_running_loop().call_soon(self._answer)
         self._worlds.add(world)
         await self._read
+
+    async def committed(self) -> None:
+        """Wait until it is known what came of the commits of this turn."""
+        if self._is_open:
+            await self._committed
 
     async def over(self) -> None:
         """Wait until the turn is over."""
@@ -62,6 +67,10 @@ class Turns:
             with suppress(UnavailableError):  # each request finds that out for itself
                 RedisStore.look([world.store for world in worlds])
             self._read.end()
+            if self._committed:
+                with suppress(UnavailableError):  # as above
+                    self._link.hear()
+                self._committed.end()
         finally:
             self._is_open = False
             with suppress(UnavailableError):  # then it is lost: what has to be known was waited for

@@ -151,12 +151,12 @@ class CommitLog:
         """Whether this word is that of the world that was looked at last; ``None`` is that of none."""
         return life == self._life
 
-    def append(self, expected: int, ops: bytes, token: str) -> int:
-        """Write a commit; its number. ``expected`` is the version that it rests on.
+    def append(self, expected: int, ops: bytes, token: str, heard: Callable[[int], None]) -> None:
+        """Have a commit written; ``heard`` is told its number. ``expected`` is the version that it rests on.
 
-        Raises ``ConflictError`` when others wrote behind that version what rests on one too, and ``GoneError``.
+        The number is 0 when others wrote behind that version what rests on one too, and -1 if the world was deleted.
         """
-        return _made(self.link.run(_APPEND, self._places, self._life, expected, ops, token))
+        self.link.tell(_APPEND, self._places, self._life, expected, ops, token, heard=heard)
 
     def carry(self, ops: bytes, token: str, heard: Callable[[int], None]) -> None:
         """Have a commit written that rests on nothing; ``heard`` is told its number, -1 if the world was deleted."""
@@ -171,8 +171,16 @@ class CommitLog:
         self.link.look(_BEGIN, self._places, make_nonce(), version, beginning, world, _NOTHING)
 
     def rebase(self, expected: int, world: bytes, ops: bytes, token: str) -> int:
-        """Let the world be this (empty: its beginning) and then a commit; the number. Raises as ``append`` does."""
-        return _made(self.link.run(_REBASE, self._places, self._life, expected, ops, token, world))
+        """Let the world be this (empty: its beginning) and then a commit; the number.
+
+        Raises ``ConflictError`` when others wrote behind the version that was expected, and ``GoneError``.
+        """
+        number = int(self.link.run(_REBASE, self._places, self._life, expected, ops, token, world))
+        if number < 0:
+            raise GoneError("the world was deleted")
+        if not number:
+            raise ConflictError("somebody else wrote first")
+        return number
 
     def compact(self, version: int, world: bytes) -> None:
         """Keep the whole world as it is at a version, and forget the commits that led there."""
@@ -228,11 +236,3 @@ def _commit(key: bytes, fields: list[bytes]) -> Commit:
 
 def _number(key: bytes) -> int:
     return int(key[2:])
-
-
-def _made(number: int) -> int:
-    if number < 0:
-        raise GoneError("the world was deleted")
-    if not number:
-        raise ConflictError("somebody else wrote first")
-    return number

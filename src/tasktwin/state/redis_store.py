@@ -7,15 +7,16 @@ Reads cost nothing but a look whether the version is still the same.
 # ruff: noqa: A002 - what names a row is called its id everywhere
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import count
 from typing import Any, Final, TypeAlias, TypeVar
 
 import ormsgpack
 
-from tasktwin.errors import ConflictError, GoneError, MisuseError
+from tasktwin.errors import ConflictError, GoneError, MisuseError, UnavailableError
 from tasktwin.state.commit_log import CHUNK, Commit, CommitLog, ForgottenError, glance
 from tasktwin.state.ids import make_nonce
-from tasktwin.state.memory import MemorySnapshot, MemoryStore
+from tasktwin.state.memory import MemorySnapshot, MemoryStore, Undo
 from tasktwin.state.packing import pack, unpack
 from tasktwin.state.redis_link import Heard
 from tasktwin.state.store import Event, Row, Snapshot, Timer
@@ -40,6 +41,32 @@ Carry: TypeAlias = Callable[[bytes, str, Heard], None]
 """Takes a commit along: what it does, its token, and whom to tell its number."""
 
 
+class Promise:
+    """A commit that was sent. ``made`` says what came of it, once Redis was heard."""
+
+    __slots__ = ("_store", "_undo", "made")
+
+    def __init__(self, store: "RedisStore", undo: list[Undo]) -> None:
+        self._store = store
+        self._undo = undo
+        self.made: bool | None = None
+
+    def wait(self) -> bool:
+        """Whether it was made; if not, all of it is undone. Raises ``UnavailableError`` if that is not known; then too."""
+        if self.made is None:
+            with suppress(UnavailableError):  # perhaps it was this that was answered last
+                self._store.shared.link.hear()
+        if self.made is None:
+            self.settle(made=False)
+            raise UnavailableError("Redis was lost before it answered")
+        return self.made
+
+    def settle(self, *, made: bool) -> None:
+        """It is known what came of it."""
+        self.made = made
+        self._store.settle(None if made else self._undo)
+
+
 class RedisStore(MemoryStore):
     """The ``Store`` protocol upon a ``CommitLog``; all stores of one log must have the same limits.
 
@@ -57,6 +84,7 @@ class RedisStore(MemoryStore):
         "_met",
         "_op_marks",
         "_ops",
+        "_promise",
         "_restored",
         "_tokens",
         "_turn",
@@ -89,6 +117,7 @@ class RedisStore(MemoryStore):
         self._met = -1  # which connection this copy was made by: a Redis that comes back may have lost what it had last
         self._turn = 0
         self._commits = 0
+        self._promise: Promise | None = None
         self._beginning = b""
         self._tokens = map(f"{make_nonce()}-%d".__mod__, count())
         self._made: set[bytes] = set()  # commits of this copy that will be met again in the log
@@ -154,6 +183,8 @@ class RedisStore(MemoryStore):
 
     def begin(self) -> None:
         """Open the transaction, upon what there is now. Raises ``GoneError`` too."""
+        if self._promise:
+            self._promise.wait()
         if self._undo is None and self._turn != (turn := self.shared.link.turn()):
             self.refresh()
             self._turn = turn
@@ -196,15 +227,18 @@ class RedisStore(MemoryStore):
 
         A ``lax`` commit that writes to ``LAX`` collections only rests on nothing: others cannot make it fail, and it is not waited for.
         """
-        self._opened()
+        promise = self.promise(lax=lax)
+        if promise and not promise.wait():
+            self.refresh()
+            raise ConflictError("somebody else wrote first")
+
+    def promise(self, *, lax: bool = False) -> Promise | None:
+        """Send the commit, and do not wait: what came of it is to be asked before anybody is told. ``None``: it is final."""
+        undo = self._opened()
+        promise = None
         if self._ops or self._restored:
             try:
-                self._share(
-                    is_lax=lax
-                    and self.carry is not None
-                    and not self._restored
-                    and all(op[1].startswith(LAX) for op in self._ops)
-                )
+                promise = self._share(undo, lax=lax)
             except BaseException as error:
                 self.rollback()
                 if isinstance(error, ConflictError):
@@ -214,6 +248,21 @@ class RedisStore(MemoryStore):
             self._restored = None
         self._op_marks.clear()
         super().commit()
+        self._promise = promise
+        return promise
+
+    @property
+    def promised(self) -> bool:
+        """Whether it is still to be known what came of a commit."""
+        return self._promise is not None
+
+    def settle(self, undo: list[Undo] | None) -> None:
+        """It is known what came of the commit that was promised; what is to be undone, if anything."""
+        self._promise = None
+        if undo is not None:
+            self._undo = undo
+            self.rollback()
+            self.stale()
 
     def _compact(self) -> None:
         """Keep the world whole if the log is long. Only after a look: before it, what is held may be ahead of its version."""
@@ -221,24 +270,30 @@ class RedisStore(MemoryStore):
             self._commits = 0
             self.shared.compact(self._version, self._packed())
 
-    def _share(self, *, is_lax: bool) -> None:
+    def _share(self, undo: list[Undo], *, lax: bool) -> Promise | None:
         """Let the others know."""
         ops, token = ormsgpack.packb(self._ops), next(self._tokens)
-        if is_lax and self.carry:
-            self._made.add(token.encode())
-            self.carry(ops, token, lambda number: self._follow(number, token.encode()))
-        elif self._restored:
+        if self._restored:
             self._version = self.shared.rebase(self._version, pack(self._restored), ops, token)
             self._made.clear()
             self._commits = 0
-        else:
-            self._made.add(token.encode())
-            try:
-                number = self.shared.append(self._version, ops, token)
-            except BaseException:
-                self._made.discard(token.encode())  # should it have been made all the same, it is met as another's
-                raise
-            self._follow(number, token.encode())
+            return None
+        own = token.encode()
+        self._made.add(own)
+        if lax and self.carry and all(op[1].startswith(LAX) for op in self._ops):
+            self.carry(ops, token, lambda number: self._follow(number, own))
+            return None
+        promise = Promise(self, undo)
+
+        def heard(number: int) -> None:
+            if number > 0:
+                self._follow(number, own)
+            else:
+                self._made.discard(own)
+            promise.settle(made=number > 0)
+
+        self.shared.append(self._version, ops, token, heard)
+        return promise
 
     def _follow(self, number: int, token: bytes) -> None:
         """Be at the version that an own commit made, if nothing lies between; else what lies there is met first."""
