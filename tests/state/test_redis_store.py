@@ -310,7 +310,7 @@ def test_a_commit_of_a_later_version_of_the_twin_is_refused() -> None:
     one, other = several()
     shared: CommitLog = one.shared
     one.refresh()
-    shared.append(one.version, b"\x91\x91\xa7unknown", "later", lambda number: None)
+    shared.append(one.version, b"\x91\x91\xa7unknown", "later", print)
     shared.link.hear()
     with pytest.raises(MisuseError, match="unknown"):
         other.refresh()

@@ -24,7 +24,8 @@ from tasktwin.contract import Match, NoMethod, NoPath, Operation, Reading, Viola
 from tasktwin.errors import ConflictError, Refusal, TooManyWorldsError, UnavailableError
 from tasktwin.exchange.exchange import Exchange, written
 from tasktwin.exchange.ordered import answer_with, strike
-from tasktwin.exchange.recorder import Recorder, plain
+from tasktwin.exchange.outline import needed, proofs, unit
+from tasktwin.exchange.recorder import Recorder, all_told, plain, told
 from tasktwin.exchange.spoil import disturbed, spoil
 from tasktwin.exchange.wish import WishError, grant
 from tasktwin.state import elapsed
@@ -33,11 +34,6 @@ from tasktwin.wire import Json, dumps
 
 Found = Match[Operation] | NoPath | NoMethod
 Responses = Literal["strict", "log"]
-
-FOREVER = 1 << 80
-"""More microseconds than there are."""
-
-SECOND = 1_000_000
 
 UNDECLARED = frozenset({"not_modelled", "unavailable"})
 """Refusals of the twin's own, which no contract knows."""
@@ -61,12 +57,11 @@ class Pipeline:
     def adopt(self, rules: Rules) -> None:
         """Answer by these rules from now on."""
         self.rules = rules
-        self.steps: list[Callable[[Exchange], None]] = [getattr(self, f"_{name}") for name in _needed(rules)]
+        self.steps: list[Callable[[Exchange], None]] = [getattr(self, f"_{name}") for name in needed(rules)]
         self.recorder = Recorder(rules)
-        self.proofs = _proofs(rules)
+        self.proofs = proofs(rules)
         self.words = self.proofs | {b"prefer"}
-        # The microseconds for which an envelope stays as it is; without one an answer tells no time at all.
-        self.unit = FOREVER if rules.wrap is None else SECOND if rules.precision == "seconds" else 1
+        self.unit = unit(rules)
         self.fleeting = frozenset(channel.name for channel in rules.channels if not channel.steady)
 
     def answer(self, exchange: Exchange) -> float:
@@ -138,9 +133,13 @@ class Pipeline:
 
     def _propose(self, exchange: Exchange, begun: dict[str, Any]) -> Callable[[], bool]:
         """The same as one with all who share the world: from the start again whenever somebody else was first."""
+        is_again = False
 
         def settle() -> bool:
-            exchange.state = begun
+            nonlocal is_again
+            if is_again:
+                exchange.state = begun
+            is_again = True
             return self._settle(exchange)
 
         return exchange.world.propose(settle)
@@ -270,16 +269,16 @@ class Pipeline:
         if not violations or self._forgives(exchange, violations):
             return
         if any(each.keyword == "media-type" for each in violations):
-            raise Refusal("unsupported_media_type", _all_told(violations), violations)
+            raise Refusal("unsupported_media_type", all_told(violations), violations)
         if violations[0].where == "body" and violations[0].keyword in ("json", "encoding"):
-            raise Refusal("malformed", _all_told(violations), violations)
+            raise Refusal("malformed", all_told(violations), violations)
 
     def _check_request(self, exchange: Exchange) -> None:
         faults = exchange.found.faults if exchange.found else exchange.read.violations
         if not faults or self._forgives(exchange, exchange.read.violations):
             return
         binding = self.rules.bindings.get(exchange.operation.id)
-        refusal = Refusal("invalid", "" if exchange.found else _all_told(exchange.read.violations), faults)
+        refusal = Refusal("invalid", "" if exchange.found else all_told(exchange.read.violations), faults)
         if binding and binding.checked_late:
             exchange.late = refusal
             return
@@ -478,7 +477,7 @@ class Pipeline:
         exchange.violations = (*exchange.violations, *found)
         if self.responses == "strict":
             detail = f"the twin's answer ({exchange.status}) would break the contract: " + "; ".join(
-                map(_told, found[:5])
+                map(told, found[:5])
             )
             self._problem(exchange, "response-breaks-contract", detail)
 
@@ -494,29 +493,3 @@ class Pipeline:
 
     def _binding(self, exchange: Exchange) -> Binding:
         return self.rules.bindings[exchange.operation.id]
-
-
-def _needed(rules: Rules) -> list[str]:
-    """The steps that can do something for this provider, in its order."""
-    idle = set() if rules.limits else {"count"}
-    if rules.idempotency is None:
-        idle |= {"replay", "remember"}
-    return [name for name in rules.steps if name not in idle]
-
-
-def _proofs(rules: Rules) -> frozenset[bytes]:
-    """The headers that alone decide who calls; none when credentials may stand elsewhere too."""
-    places = {place.scheme for channel in rules.channels for look in channel.looks for place in look.places}
-    found = [rules.contract.schemes[scheme] for scheme in places if scheme]
-    if "" in places or any(scheme.location != "header" for scheme in found):
-        return frozenset()
-    return frozenset(scheme.key.encode() for scheme in found)
-
-
-def _all_told(violations: tuple[Violation, ...]) -> str:
-    return "; ".join(_told(each) for each in violations[:5])
-
-
-def _told(violation: Violation) -> str:
-    place = violation.pointer or ("the body" if violation.where == "body" else violation.where)
-    return f"{place}: {violation.message}"

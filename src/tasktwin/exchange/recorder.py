@@ -73,3 +73,14 @@ def plain(violation: Violation) -> Json:
         "expected": violation.expected,
         "actual": violation.actual,
     }
+
+
+def all_told(violations: tuple[Violation, ...]) -> str:
+    """The first violations in words."""
+    return "; ".join(told(each) for each in violations[:5])
+
+
+def told(violation: Violation) -> str:
+    """A violation in words."""
+    place = violation.pointer or ("the body" if violation.where == "body" else violation.where)
+    return f"{place}: {violation.message}"

@@ -56,10 +56,10 @@ class Application:
             app.listeners.append(listener)
 
     def trouble(self) -> str:
-        """What is wrong with the store that is shared; "" if nothing is."""
+        """What is wrong with the store that is shared; "" if nothing is. Raises ``MisuseError`` if that will not pass."""
         try:
             if self.link:
-                self.link.ask("PING")
+                self.link.check()
         except UnavailableError as error:
             return f"{error}. Until it does, requests are answered with 503"
         return ""

@@ -82,11 +82,7 @@ class ProviderApp:
         exchange = self._exchange(scope, world, path, by_path=name is not None)
         if (bodied or scope.get("http_version", "2")[:1] != "1") and not await self._read_body(exchange, receive):
             return
-        if self.turns:
-            await self.turns.begin(world)
-            pause = await self.pipeline.answer_with_others(exchange, self.turns.committed)
-        else:
-            pause = self.pipeline.answer(exchange)
+        pause = await self._share(exchange, self.turns) if self.turns else self.pipeline.answer(exchange)
         if pause or world.watched or self.turns:
             await self._go_on(exchange, pause)
         if exchange.stream and exchange.cut != -1 and scope.get("http_version") == "1.0":
@@ -96,6 +92,11 @@ class ProviderApp:
             await self._send_at_length(exchange, Link(scope, receive, send), send)
             return
         await self._send(exchange, send)
+
+    async def _share(self, exchange: Exchange, turns: "Turns") -> float:
+        """Have it answered with all that came with it."""
+        await turns.begin(exchange.world)
+        return await self.pipeline.answer_with_others(exchange, turns.committed)
 
     async def _send(self, exchange: Exchange, send: Send) -> None:
         """Answer with all there is, in one piece if nobody stands between this and the connection."""

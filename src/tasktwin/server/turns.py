@@ -8,7 +8,7 @@ from tasktwin.behaviour.world import World
 from tasktwin.errors import UnavailableError
 from tasktwin.server.protocol import Halt
 from tasktwin.state.redis_link import RedisLink
-from tasktwin.state.redis_store import RedisStore
+from tasktwin.state.redis_store import look
 
 
 class Turns:
@@ -65,7 +65,7 @@ class Turns:
         self._is_open = True
         try:
             with suppress(UnavailableError):  # each request finds that out for itself
-                RedisStore.look([world.store for world in worlds])
+                look(world.store for world in worlds)
             self._read.end()
             if self._committed:
                 with suppress(UnavailableError):  # as above

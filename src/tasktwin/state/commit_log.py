@@ -42,17 +42,27 @@ end
 return {false, false, false, redis.call('XRANGE', key('log'), '(0-' .. ARGV[2], '+', 'COUNT', ARGV[3])}
 """
 )
-_CHECK: Final = """
-if redis.call('GET', key('life')) ~= ARGV[1] then return -1 end
+# A Redis that came back without what it had last gives a number once more: what was written so is taken back.
+_APPEND = Script(
+    _HEAD
+    + """
+local told = redis.call('MGET', key('life'), key('strict'))
+if told[1] ~= ARGV[1] then return -1 end
 local held = tonumber(ARGV[2])
-if tonumber(redis.call('GET', key('strict'))) > held or newest() < held then return 0 end
+if tonumber(told[2]) > held then return 0 end
+local n = write('*', ARGV[3], ARGV[4])
+if n > held then return n end
+redis.call('XDEL', key('log'), '0-' .. n)
+return 0
 """
-_APPEND = Script(_HEAD + _CHECK + "return write('*', ARGV[3], ARGV[4])")
+)
 _REBASE = Script(
     _HEAD
-    + _CHECK
     + """
-local base = newest() + 1
+local told = redis.call('MGET', key('life'), key('strict'))
+if told[1] ~= ARGV[1] then return -1 end
+local base, held = newest() + 1, tonumber(ARGV[2])
+if tonumber(told[2]) > held or base <= held then return 0 end
 redis.call('DEL', key('log'), key('base'))
 redis.call('HSET', key('base'), 'v', base)
 if ARGV[5] ~= '' then redis.call('HSET', key('base'), 's', ARGV[5]) end

@@ -18,6 +18,9 @@ from redis.exceptions import RedisError, ResponseError, TimeoutError  # noqa: A0
 from tasktwin.errors import MisuseError, UnavailableError
 from tasktwin.state.clock import elapsed
 
+OLDEST: Final = 7
+"""The first version that names entries of a stream by a counter of their own, and tells how many there ever were."""
+
 PATIENCE: Final = 2.0
 """Seconds after which Redis counts as gone."""
 
@@ -83,7 +86,17 @@ class RedisLink:
             self._flush()
             return [self._read() for _ in commands]
 
-        return self._twice(ask)
+        answers: list[Any] = self._twice(ask)
+        return answers
+
+    def check(self) -> None:
+        """Raises ``MisuseError`` for a Redis that is too old, and ``UnavailableError``."""
+        told = self.ask("INFO", "server").decode()
+        version = told.partition("redis_version:")[2].split()[0]
+        if int(version.partition(".")[0]) < OLDEST:
+            raise MisuseError(
+                f"the Redis at --store is {version}, which is too old: run {OLDEST}.0 or later, or a Valkey"
+            )
 
     def look(self, script: Script, keys: list[str], *arguments: str | bytes | int) -> Any:
         """What a script answers that may as well run twice: if the connection was lost meanwhile, it is made anew."""
@@ -127,10 +140,14 @@ class RedisLink:
 
     def hear(self) -> None:
         """Take in what Redis answered to what it was told."""
+        if self._unread:
+            self._carry_out(self._hear)
+
+    def _hear(self) -> None:
         if self._unsent:
-            self._carry_out(self._flush)
+            self._flush()
         while self._unread:
-            answer = self._carry_out(self._read)
+            answer = self._read()
             heard = self._unread.popleft()
             if heard:
                 heard(answer)

@@ -6,7 +6,7 @@ Reads cost nothing but a look whether the version is still the same.
 """
 # ruff: noqa: A002 - what names a row is called its id everywhere
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import count
 from typing import Any, Final, TypeAlias, TypeVar
@@ -191,22 +191,16 @@ class RedisStore(MemoryStore):
             self._compact()
         super().begin()
 
-    @staticmethod
-    def look(stores: "Sequence[RedisStore]") -> None:
-        """Do for many stores of one Redis, in one question, what ``begin`` would do for each in this turn.
+    def catch_up(self, commits: list[Commit], turn: int) -> None:
+        """Take in these commits, which are all there are behind the version that is held: ``begin`` need not look in this turn."""
+        self._take(commits)
+        self._turn = turn
+        self._compact()
 
-        It is still left to ``begin`` where there is more to do than to take in some commits.
-        """
-        link = stores[0].shared.link
-        stores = [each for each in stores if each.joined and each._undo is None and each._met == link.made]
-        if not stores:
-            return
-        turn = link.turn()
-        for store, commits in zip(stores, glance([(each.shared, each.version) for each in stores]), strict=True):
-            if commits is not None and store._met == link.made:
-                store._take(commits)
-                store._turn = turn
-                store._compact()
+    @property
+    def follows(self) -> bool:
+        """Whether it holds what it has looked at by the connection there is, and nothing is under way."""
+        return self.joined and self._undo is None and self._promise is None and self._met == self.shared.link.made
 
     def mark(self) -> int:
         """A savepoint in the open transaction."""
@@ -431,3 +425,18 @@ class RedisStore(MemoryStore):
 
     def _packed(self) -> bytes:
         return pack(MemoryStore.snapshot(self))
+
+
+def look(stores: Iterable[RedisStore]) -> None:
+    """Do in one question for many stores of one Redis what ``begin`` would do for each in this turn.
+
+    It is still left to ``begin`` where there is more to do than to take in some commits. Raises ``UnavailableError``.
+    """
+    stores = [each for each in stores if each.follows]
+    if not stores:
+        return
+    turn = stores[0].shared.link.turn()
+    found = glance([(each.shared, each.version) for each in stores])
+    for store, commits in zip(stores, found, strict=True):
+        if commits is not None and store.follows:  # the connection may be another one meanwhile
+            store.catch_up(commits, turn)

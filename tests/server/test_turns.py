@@ -1,0 +1,286 @@
+"""Twins upon one Redis are asked much at once: they ask Redis together, and everybody is answered as if alone.
+
+A process that is stopped finds all at once what was sent to it meanwhile.
+"""
+
+import contextlib
+import json
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count
+from threading import Thread
+from typing import Any
+
+import httpx2
+import pytest
+from tests.server.front import ADA, ALICE, ALICES_TASK, BOB, TASK, TASKS, Reply, connect, message, replies, serving
+from tests.server.several import address
+from tests.state import redis_server
+
+SKILL = "20000000-0000-4000-8000-000000000002"
+"""Bob's."""
+
+_NUMBERS = count(1)
+
+
+@dataclass
+class Twin:
+    """A served twin, and what is sent to it while it is stopped."""
+
+    url: str
+    process: "subprocess.Popen[str]"
+    wires: list[socket.socket] = field(default_factory=list)
+
+    def stop(self) -> None:
+        """It does nothing from now on."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def send(self, world: str, *asked: tuple[str, str, Any, dict[str, str]]) -> None:
+        """Send requests to a world, one behind the other on one connection, which ends with the last."""
+        sent = b""
+        for number, (method, target, body, head) in enumerate(asked, 1):
+            lines = [*head.items(), ("Tasktwin-World", world), ("Content-Type", "application/json")]
+            lines += [("Connection", "close")] if number == len(asked) else []
+            sent += message(method, target, lines, json.dumps(body).encode() if body is not None else b"")
+        wire = connect(self.url)
+        wire.settimeout(30)
+        wire.sendall(sent)
+        self.wires.append(wire)
+
+    def go_on(self) -> None:
+        """It finds all that came."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def heard(self) -> list[list[Reply]]:
+        """The answers, by connection."""
+        wires, self.wires = self.wires, []
+        found = []
+        for wire in wires:
+            raw = b""
+            while chunk := wire.recv(65_536):
+                raw += chunk
+            wire.close()
+            found.append(replies(raw))
+        return found
+
+
+@pytest.fixture(scope="module")
+def twins() -> Iterator[list[Twin]]:
+    options = ("--store", address(), "--quiet", "--limits", "off")
+    with contextlib.ExitStack() as stack:
+        served = [stack.enter_context(serving("uumit", *options, errors=sys.stderr)) for _ in range(2)]
+        yield [Twin(url, process) for url, process in served]
+
+
+@pytest.fixture
+def names() -> list[str]:
+    number = next(_NUMBERS)
+    return [f"turn-{number}-{each}" for each in range(8)]
+
+
+def rows(twin: Twin, world: str) -> dict[str, Any]:
+    """The tasks of a world by identifier."""
+    found = httpx2.get(f"{twin.url}/_tasktwin/worlds/{world}/control/state/task?limit=1000").json()
+    return {row["id"]: row for row in found["items"]}
+
+
+def entries(twin: Twin, world: str) -> list[Any]:
+    """The journal of a world."""
+    found: list[Any] = httpx2.get(f"{twin.url}/_tasktwin/worlds/{world}/control/journal").json()["entries"]
+    return found
+
+
+def post(title: str = "", who: dict[str, str] = ALICE) -> tuple[str, str, Any, dict[str, str]]:
+    """A request that makes a task."""
+    return "POST", TASKS, {**TASK, "bounty_amount": "0.01", "title": title or TASK["title"]}, who
+
+
+def look(task: str = ALICES_TASK) -> tuple[str, str, Any, dict[str, str]]:
+    """A request that reads one."""
+    return "GET", TASKS + task, None, ALICE
+
+
+def test_what_comes_together_is_answered_in_order_each_in_its_world(twins: list[Twin], names: list[str]) -> None:
+    twin = twins[0]
+    twin.stop()
+    for world in names * 3:
+        twin.send(world, post(world), look(), post(), ("GET", "/api/v1/none", None, ALICE), look())
+    twin.go_on()
+    heard = twin.heard()
+    assert [[each.status for each in answers] for answers in heard] == [[200, 200, 200, 404, 200]] * 24
+    for place, world in enumerate(names):
+        own = [answers for number, answers in enumerate(heard) if number % len(names) == place]
+        made = {each.json()["data"]["id"]: each.json()["data"]["title"] for answers in own for each in answers[0:3:2]}
+        assert len(made) == 6
+        held = rows(twins[1], world)
+        assert {name: held[name]["title"] for name in made} == made
+        assert [each["number"] for each in entries(twins[1], world)] == list(range(1, 16))
+
+
+def test_a_read_sees_what_was_answered_before_it_was_sent(twins: list[Twin], names: list[str]) -> None:
+    one, other = twins
+    for _ in range(5):
+        other.stop()
+        made = []
+        for world in names:
+            other.send(world, look())
+            head = {**ALICE, "Tasktwin-World": world}
+            made.append(httpx2.post(one.url + TASKS, json=post()[2], headers=head).json()["data"]["id"])
+            other.send(world, look(made[-1]))
+        other.go_on()
+        assert [[each.status for each in answers] for answers in other.heard()] == [[200]] * 16
+
+
+def test_of_accepts_that_race_through_both_exactly_one_wins_in_each_world(twins: list[Twin], names: list[str]) -> None:
+    bids = {}
+    for world in names:
+        with httpx2.Client(base_url=twins[0].url, headers={"Tasktwin-World": world}) as client:
+            task = client.post(TASKS, json=post()[2], headers=ALICE).json()["data"]["id"]
+            own = f"{TASKS}{task}/applications"
+            bids[world] = f"{own}/{client.post(own, json={'skill_id': SKILL}, headers=BOB).json()['data']['id']}/accept"
+    for twin in twins:
+        twin.stop()
+        for world in names * 2:
+            twin.send(world, ("POST", bids[world], None, ALICE))
+    for twin in twins:
+        twin.go_on()
+    heard = [answers[0].status for twin in twins for answers in twin.heard()]
+    for place in range(len(names)):
+        assert Counter(heard[place :: len(names)]) == {200: 1, 409: 3}
+
+
+def test_of_writes_that_were_undone_and_done_again_nothing_is_left(twins: list[Twin], names: list[str]) -> None:
+    for twin in twins:
+        twin.stop()
+        for world in names * 4:
+            twin.send(world, post(who=ADA))
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(Twin.go_on, twins))
+    heard = [answers[0] for twin in twins for answers in twin.heard()]
+    assert {each.status for each in heard} == {200}
+    for place, world in enumerate(names):
+        made = {each.json()["data"]["id"] for each in heard[place :: len(names)]}
+        assert len(made) == 8
+        first, second = (rows(twin, world) for twin in twins)
+        assert first == second
+        assert len(made & set(first)) == 8
+        assert [each["number"] for each in entries(twins[0], world)] == list(range(1, 9))
+        told = httpx2.get(f"{twins[1].url}/_tasktwin/worlds/{world}/control/coverage").json()
+        assert told["operations"]["createTask"] == {"200": 8}
+
+
+class Gate:
+    """Stands between a twin and Redis; ``word`` is one that it lets nobody say, and then nobody pass, until it is none."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.word = b""
+        self.is_shut = False
+        Thread(target=self._run, daemon=True).start()
+
+    def close(self) -> None:
+        """Nobody passes any more."""
+        self.is_shut = True
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def open(self) -> None:
+        """Let all pass again."""
+        self.word, self.is_shut = b"", False
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                wire, _ = self._listener.accept()
+                Thread(target=self._pass, args=(wire,), daemon=True).start()
+
+    def _pass(self, wire: socket.socket) -> None:
+        """Let one connection pass, until the word is said."""
+        with wire, socket.create_connection(("127.0.0.1", self._port)) as redis, contextlib.suppress(OSError):
+            while not self.is_shut:
+                for source in select.select([wire, redis], [], [], 0.1)[0]:
+                    said = source.recv(1 << 20)
+                    self.is_shut = self.is_shut or bool(self.word and self.word in said)
+                    if self.is_shut or not said:
+                        return
+                    (redis if source is wire else wire).sendall(said)
+
+
+@pytest.mark.parametrize("together", [1, 6], ids=["alone", "with others"])
+def test_a_commit_that_redis_never_saw_is_refused_and_leaves_nothing(together: int) -> None:
+    gate = Gate(int(redis_server.url().rpartition(":")[2]))
+    options = ("--store", address(gate.port), "--quiet")
+    with contextlib.closing(gate), serving("uumit", *options, errors=sys.stderr) as (url, process):
+        twin, worlds = Twin(url, process), [f"w{number}" for number in range(together)]
+        key = {**ADA, "Idempotency-Key": "k"}
+        assert {
+            httpx2.get(f"{url}{TASKS}", headers={**ADA, "Tasktwin-World": each}).status_code for each in worlds
+        } == {200}
+        before = [rows(twin, world) for world in worlds]
+        gate.word = b"never seen"
+        twin.stop()
+        for world in worlds:
+            twin.send(world, post("never seen", key))
+        twin.go_on()
+        for (answer,) in twin.heard():
+            assert (answer.status, answer.headers["tasktwin-reason"]) == (503, "refused: unavailable")
+            assert set(answer.headers) <= {
+                "tasktwin-reason",
+                "tasktwin-world",
+                "content-type",
+                "content-length",
+                "connection",
+                "date",
+            }
+        gate.open()
+        assert [rows(twin, world) for world in worlds] == before
+        twin.stop()
+        for world in worlds:
+            twin.send(world, post("seen", key))
+        twin.go_on()
+        assert [answer.headers["tasktwin-reason"] for (answer,) in twin.heard()] == ["state"] * together
+
+
+def test_who_held_a_world_that_was_deleted_holds_the_next_of_its_name(twins: list[Twin], names: list[str]) -> None:
+    one, other = (httpx2.Client(base_url=twin.url, headers={**ALICE, "Tasktwin-World": names[0]}) for twin in twins)
+    with one, other:
+        old = [one.post(TASKS, json=post()[2]).json()["data"]["id"] for _ in range(3)]
+        assert other.get(TASKS + old[-1]).status_code == 200
+        one.delete(f"/_tasktwin/worlds/{names[0]}")
+        one.post("/_tasktwin/worlds", json={"name": names[0], "seed": 7})
+        made = [one.post(TASKS, json=post()[2]).json()["data"]["id"] for _ in range(12)]
+        assert [other.get(TASKS + each).status_code for each in (*old, *made)] == [404] * 3 + [200] * 12
+
+
+def test_a_redis_that_is_too_old_is_told_at_the_start() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    told = b"redis_version:6.2.14\r\n"
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                wire, _ = listener.accept()
+                with wire:
+                    while said := wire.recv(65_536):
+                        for asked in re.findall(rb"\*\d+\r\n\$\d+\r\n(\w+)", said):
+                            is_info = asked == b"INFO"
+                            wire.sendall(b"$%d\r\n%b\r\n" % (len(told), told) if is_info else b"-ERR unknown\r\n")
+
+    Thread(target=serve, daemon=True).start()
+    command = [sys.executable, "-m", "tasktwin", "serve", "uumit", "--port", "0"]
+    command += ["--store", f"redis://127.0.0.1:{listener.getsockname()[1]}?protocol=2"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    assert ended.returncode == 2
+    assert "is 6.2.14, which is too old: run 7.0 or later" in ended.stderr
