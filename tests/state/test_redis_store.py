@@ -16,7 +16,7 @@ from tasktwin.errors import ConflictError, GoneError, MisuseError, UnavailableEr
 from tasktwin.state import Query, Timer
 from tasktwin.state.commit_log import CommitLog
 from tasktwin.state.redis_link import RedisLink
-from tasktwin.state.redis_store import COMPACT_AFTER, LAX, RedisStore
+from tasktwin.state.redis_store import COMPACT_AFTER, LAX, RedisStore, look
 from tasktwin.state.shared_journal import SharedJournal
 
 Write = Callable[[RedisStore], Any]
@@ -162,6 +162,60 @@ def test_what_is_kept_whole_holds_no_commit_that_comes_behind_it() -> None:
     (late,) = several(1, one.shared.name)
     assert held(late) == held(one) == held(other)
     assert late.topics() == {"topic": (1, 1)}
+
+
+def test_one_look_at_many_stores_serves_each_that_has_missed_little() -> None:
+    others = [several(1)[0] for _ in range(4)]
+    link = RedisLink(redis_server.url())
+    held_here = [RedisStore(CommitLog(link, each.shared.name)) for each in others]
+    for store in (*others, *held_here):
+        store.refresh()
+    link.turn = lambda: 7
+    same, behind, far_behind, gone = others
+    behind.put("task", "a", {"id": "a"})
+    for n in range(COMPACT_AFTER + 5):
+        far_behind.put("task", "a", {"id": "a", "n": n})
+    gone.shared.link.ask("DEL", *gone.shared.keys)
+    look(held_here)
+    assert [store.version for store in held_here] == [same.version, behind.version, 1, 1]
+    held_here[0].begin()
+    held_here[2].begin()
+    assert held_here[1].get("task", "a") == {"id": "a"}
+    assert held_here[2].get("task", "a") == {"id": "a", "n": COMPACT_AFTER + 4}
+    with pytest.raises(GoneError):
+        held_here[3].begin()
+
+
+def test_of_commits_that_are_sent_together_those_that_came_second_are_undone() -> None:
+    others = [several(1)[0] for _ in range(3)]
+    link = RedisLink(redis_server.url())
+    own = [RedisStore(CommitLog(link, each.shared.name)) for each in others]
+    for store in own:
+        store.begin()
+        store.put("task", "a", {"id": "a", "by": "own"})
+    others[1].put("task", "a", {"id": "a", "by": "other"})
+    promises = [store.promise() for store in own]
+    assert [each and each.wait() for each in promises] == [True, False, True]
+    assert [store.get("task", "a") is None for store in own] == [False, True, False]
+    own[1].begin()
+    assert own[1].get("task", "a") == {"id": "a", "by": "other"}
+    own[1].rollback()
+    assert [held(store) for store in own] == [held(store) for store in others]
+
+
+def test_a_commit_of_which_nothing_is_heard_is_undone_here_and_met_if_it_was_made() -> None:
+    (store,) = several(1)
+    store.begin()
+    store.put("task", "a", {"id": "a"})
+    promise = store.promise()
+    assert promise
+    store.shared.link.close()
+    with pytest.raises(UnavailableError):
+        promise.wait()
+    assert store.get("task", "a") is None
+    store.put("task", "b", {"id": "b"})
+    (late,) = several(1, store.shared.name)
+    assert held(late) == held(store)
 
 
 def test_a_snapshot_that_one_restores_holds_for_all() -> None:

@@ -114,13 +114,15 @@ class SharedWorld(World):
         first = self._attempt(work)
 
         def outcome() -> T:
-            attempt = first
-            for _ in range(TRIES):
-                if attempt and self._is_made(attempt[1]):
+            for number in range(TRIES):
+                attempt = self._attempt(work) if number else first
+                if attempt is None:
+                    continue
+                result, proposal = attempt
+                if self._is_made(proposal):
                     with suppress(UnavailableError):  # what was done is done
                         self._mention()
-                    return attempt[0]
-                attempt = self._attempt(work)
+                    return result
             raise ConflictError(f"others were first {TRIES} times")
 
         return outcome
