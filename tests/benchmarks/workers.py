@@ -1,5 +1,8 @@
 """What a second worker is worth: two workers on a Redis against one worker on it, and either against a store in memory.
 
+*two apart* are two twins in memory that share nothing, each with half of the connections: more than these cores, which wrk uses
+too, make of a second process cannot be made of a second worker.
+
 ``python -m tests.benchmarks.workers``: starts a ``redis-server`` with nothing kept on disk, and on it a twin of one worker
 and one of two; drives them in turn with ``wrk`` on one thread, and prints requests/s as median (least - greatest) of several
 alternated rounds, and the ratios of the same round. *many worlds*: each request goes to one of 64 worlds, as those of CI jobs do.
@@ -15,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,31 +123,42 @@ def measure(load: Load, folder: Path, rounds: int, seconds: int, connections: in
     script.write_text(load.lua())
     with ExitStack() as stack:
         store = stack.enter_context(redis())
-        servers = {
+        started = {
             name: stack.enter_context(served(options, folder))
             for name, options in {
                 "memory": ["--store", "memory"],
+                "another": ["--store", "memory"],
                 "one worker": ["--store", f"{store}?prefix={uuid4().hex}"],
                 "two workers": ["--store", f"{store}?prefix={uuid4().hex}", "--workers", "2"],
             }.items()
         }
-        for server in servers.values():
-            drive(server, load, script, 2, connections)
+        servers = {name: [server] for name, server in started.items() if name != "another"}
+        servers["two apart"] = [started["memory"], started["another"]]
+        for each in servers.values():
+            rate(each, load, script, 2, connections)
         for _ in range(rounds):
-            for name, server in servers.items():
-                result = drive(server, load, script, seconds, connections)
-                found.rates.setdefault(name, []).append(result["requests"] / result["seconds"])
+            for name, each in servers.items():
+                found.rates.setdefault(name, []).append(rate(each, load, script, seconds, connections))
     return found
+
+
+def rate(servers: list[Server], load: Load, script: Path, seconds: int, connections: int) -> float:
+    """The requests/s that servers answer at once, each on its share of the connections."""
+    with ThreadPoolExecutor(len(servers)) as pool:
+        share = connections // len(servers)
+        results = list(pool.map(lambda server: drive(server, load, script, seconds, share), servers))
+    return sum(each["requests"] / each["seconds"] for each in results)
 
 
 def as_text(found: dict[str, Measured]) -> str:
     """The table, and what of it was wanted."""
-    lines = [["requests", "server", "requests/s", "two by one worker"]]
+    lines = [["requests", "server", "requests/s", "two by one"]]
     wanted = [["aim", "measured", "holds"]]
     for name, each in found.items():
         ratios = each.ratio("two workers", "one worker")
+        twofold = {"two workers": ratios, "two apart": each.ratio("two apart", "memory")}
         lines += [
-            [name, server, spread(rates, ",.0f"), spread(ratios, ".2f") if server == "two workers" else ""]
+            [name, server, spread(rates, ",.0f"), spread(twofold[server], ".2f") if server in twofold else ""]
             for server, rates in each.rates.items()
         ]
         holds = "yes" if median(ratios) >= AIM else "no"
@@ -177,7 +192,7 @@ def main() -> int:
     if given.write:
         about = (
             "Two workers on a Redis against one worker on it, in turn, driven by wrk on one thread; Redis, workers and wrk share "
-            "the cores. *memory* is one worker that shares with nobody."
+            "the cores. *memory* is one worker that shares with nobody, *two apart* are two of these: the most that a second can be worth."
         )
         keep("Workers", about, machine(), text)
     return 0

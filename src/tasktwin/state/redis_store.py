@@ -298,14 +298,12 @@ class RedisStore(MemoryStore):
 
     def _write(self, work: Callable[[], T], *op: Any) -> T:
         """Write something down, in the open transaction or in one of its own. What came of it is False if nothing did."""
-
-        def write() -> T:
-            result = work()
-            if result is not False and self.joined:
-                self._ops.append(op)
-            return result
-
-        return self._within(write)
+        if self._undo is None and self.joined:
+            return self._within(lambda: self._write(work, *op))
+        result = work()
+        if result is not False and self.joined:
+            self._ops.append(op)
+        return result
 
     def _within(self, work: Callable[[], T]) -> T:
         """Do something in the open transaction, or in one of its own, as often as others come first."""
