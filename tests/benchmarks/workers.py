@@ -147,7 +147,7 @@ def rate(servers: list[Server], load: Load, script: Path, seconds: int, connecti
     with ThreadPoolExecutor(len(servers)) as pool:
         share = connections // len(servers)
         results = list(pool.map(lambda server: drive(server, load, script, seconds, share), servers))
-    return sum(each["requests"] / each["seconds"] for each in results)
+    return float(sum(each["requests"] / each["seconds"] for each in results))
 
 
 def as_text(found: dict[str, Measured]) -> str:
