@@ -21,6 +21,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import redis
 from tests.server.front import ADA, ALICE, ALICES_TASK, BOB, TASK, TASKS, Reply, connect, message, replies, serving
 from tests.server.several import address
 from tests.state import redis_server
@@ -177,6 +178,20 @@ def test_of_writes_that_were_undone_and_done_again_nothing_is_left(twins: list[T
         assert told["operations"]["createTask"] == {"200": 8}
 
 
+def test_a_world_that_cannot_be_read_is_in_nobody_elses_way(twins: list[Twin], names: list[str]) -> None:
+    twin, (bad, *good) = twins[0], names[:4]
+    for world in names[:4]:
+        httpx2.get(twin.url + TASKS, headers={**ALICE, "Tasktwin-World": world})
+    with redis.Redis.from_url(redis_server.url()) as store:
+        (log,) = store.keys(f"tasktwin:*:{bad}:log")
+        store.xadd(log, {"c": b"\x91\x91\xa7unknown", "t": "later"}, id="0-*")
+    twin.stop()
+    for world in (*good, bad, *good):
+        twin.send(world, look())
+    twin.go_on()
+    assert [answers[0].status for answers in twin.heard()] == [200, 200, 200, 500, 200, 200, 200]
+
+
 class Gate:
     """Stands between a twin and Redis; ``word`` is one that it lets nobody say, and then nobody pass, until it is none."""
 
@@ -206,14 +221,14 @@ class Gate:
 
     def _pass(self, wire: socket.socket) -> None:
         """Let one connection pass, until the word is said."""
-        with wire, socket.create_connection(("127.0.0.1", self._port)) as redis, contextlib.suppress(OSError):
+        with wire, socket.create_connection(("127.0.0.1", self._port)) as far, contextlib.suppress(OSError):
             while not self.is_shut:
-                for source in select.select([wire, redis], [], [], 0.1)[0]:
+                for source in select.select([wire, far], [], [], 0.1)[0]:
                     said = source.recv(1 << 20)
                     self.is_shut = self.is_shut or bool(self.word and self.word in said)
                     if self.is_shut or not said:
                         return
-                    (redis if source is wire else wire).sendall(said)
+                    (far if source is wire else wire).sendall(said)
 
 
 @pytest.mark.parametrize("together", [1, 6], ids=["alone", "with others"])

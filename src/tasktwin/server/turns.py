@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from tasktwin.behaviour.shared_world import SharedWorld
 from tasktwin.behaviour.world import World
-from tasktwin.errors import UnavailableError
+from tasktwin.errors import TasktwinError, UnavailableError
 from tasktwin.server.protocol import Halt
 from tasktwin.state.redis_link import RedisLink
 from tasktwin.state.redis_store import look
@@ -64,11 +64,11 @@ class Turns:
         self._number += 1
         self._is_open = True
         try:
-            with suppress(UnavailableError):  # each request finds that out for itself
+            with suppress(TasktwinError):  # whatever it is, each request finds it out for itself
                 look(world.store for world in worlds)
             self._read.end()
             if self._committed:
-                with suppress(UnavailableError):  # as above
+                with suppress(UnavailableError):  # as above: it is asked what came of each commit
                     self._link.hear()
                 self._committed.end()
         finally:
