@@ -1,7 +1,9 @@
 """Several stores upon one log in a real Redis: they hold the same, whoever wrote it, and whatever dies in between."""
 
 import shutil
+import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,7 +17,7 @@ from tests.state import redis_server
 from tasktwin.errors import ConflictError, GoneError, MisuseError, UnavailableError
 from tasktwin.state import Query, Timer
 from tasktwin.state.commit_log import CommitLog
-from tasktwin.state.redis_link import RedisLink
+from tasktwin.state.redis_link import RESPITE, RedisLink
 from tasktwin.state.redis_store import COMPACT_AFTER, LAX, RedisStore, look
 from tasktwin.state.shared_journal import SharedJournal
 
@@ -337,6 +339,27 @@ def test_nothing_that_was_committed_is_lost_when_redis_is_killed(place: tuple[in
         late = RedisStore(redis_server.log("kept", f"redis://127.0.0.1:{port}"))
         late.refresh()
         assert [row["id"] for row in late.find(Query("task"))] == [str(n) for n in range(21)]
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_what_redis_is_told_while_it_counts_as_gone_is_not_carried_out_later(place: tuple[int, str]) -> None:
+    port, folder = place
+    process = redis_server.start(port, folder)
+    link = RedisLink(f"redis://127.0.0.1:{port}")
+    link.ask("PING")
+    process.send_signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(UnavailableError):
+            link.ask("PING")
+        link.say("SET", "late", "yes")
+        with pytest.raises(UnavailableError):
+            link.hear()
+        process.send_signal(signal.SIGCONT)
+        time.sleep(RESPITE + 0.1)
+        link.hear()
+        assert link.ask("GET", "late") is None
     finally:
         process.kill()
         process.wait()

@@ -162,6 +162,8 @@ class RedisLink:
 
     def _carry_out(self, work: Callable[[], Any]) -> Any:
         if elapsed() < self._gone_until:
+            self._unread.clear()
+            self._unsent.clear()  # nobody expects that it is carried out later on
             raise UnavailableError("Redis did not answer in time a moment ago")
         try:
             return work()
