@@ -201,7 +201,7 @@ TYPES = st.sampled_from(
 @given(
     st.text(max_size=20),
     BYTES.map(lambda raw: b"limit=" + raw) | BYTES,
-    st.lists(st.tuples(BYTES, BYTES), max_size=3),
+    st.lists(st.tuples(BYTES.filter(lambda name: name.lower() != b"content-type"), BYTES), max_size=3),
     TYPES,
     BYTES,
 )

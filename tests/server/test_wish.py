@@ -165,7 +165,7 @@ def test_a_wished_success_creates_nothing() -> None:
 
 def test_a_named_example_is_answered(all_of_them: str) -> None:
     operation = provider_of("posthog").rules.contract.operations["streamRun"]
-    with httpx2.Client(base_url=all_of_them, verify=False) as api:
+    with httpx2.Client(base_url=all_of_them, verify=False, timeout=30) as api:
         answer = granted(api, "posthog", operation, "example=keepalive")
     assert answer.headers["content-type"].startswith(EVENT_STREAM)
     assert answer.text == 'event: keepalive\ndata: {"type":"keepalive"}\n\n'
@@ -173,7 +173,7 @@ def test_a_named_example_is_answered(all_of_them: str) -> None:
 
 def test_a_named_example_of_a_wished_status_is_answered(all_of_them: str) -> None:
     operation = provider_of("posthog").rules.contract.operations["createTask"]
-    with httpx2.Client(base_url=all_of_them, verify=False) as api:
+    with httpx2.Client(base_url=all_of_them, verify=False, timeout=30) as api:
         answer = granted(api, "posthog", operation, "code=400, example=json")
     assert (answer.status_code, answer.json()["code"]) == (400, "parse_error")
 
