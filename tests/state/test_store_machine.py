@@ -34,7 +34,8 @@ TESTS = st.sampled_from([None, lambda row: "s" in row, lambda row: row.get("t") 
 EQUALS = st.dictionaries(FIELDS, SCALARS, max_size=2).map(lambda fields: tuple(sorted(fields.items())))
 WATCHED = [Query("task"), *(Query("task", (("s", value),), "t") for value in (None, True, 1, "z"))]
 EITHERS = st.lists(EQUALS, max_size=2).map(tuple)
-QUERIES = st.builds(Query, COLLECTIONS, EQUALS, st.just("") | FIELDS, st.booleans(), TESTS, EITHERS)
+SEARCHES = st.none() | st.tuples(st.lists(FIELDS, max_size=2).map(tuple), st.sampled_from(["", "z", "Z", "zz"]))
+QUERIES = st.builds(Query, COLLECTIONS, EQUALS, st.just("") | FIELDS, st.booleans(), TESTS, EITHERS, SEARCHES)
 
 
 @dataclass
@@ -95,6 +96,14 @@ def less(one: Json, other: Json) -> bool:
     return one is not None and bool(str(one) < str(other) if isinstance(one, (list, dict)) else one < other)
 
 
+def is_found(row: Row, fields: tuple[str, ...], text: str) -> bool:
+    values = [row.get(name) for name in fields]
+    texts = [value.lower() for value in values if isinstance(value, str)]
+    return any(text.lower() in value for value in texts) or any(
+        text in value for value in values if isinstance(value, list)
+    )
+
+
 def select(state: State, query: Query) -> list[Row]:
     rows = [
         row
@@ -102,6 +111,7 @@ def select(state: State, query: Query) -> list[Row]:
         if collection == query.collection
         and any(all(same(row.get(name), value) for name, value in equal) for equal in (query.equal, *query.either))
         and (query.keep is None or query.keep(row))
+        and (query.search is None or is_found(row, *query.search))
     ]
     rows = in_order(rows, query.order) if query.order else rows
     return rows[::-1] if query.descending else rows

@@ -21,7 +21,7 @@ from tasktwin.behaviour.expression import (
     is_expression,
 )
 from tasktwin.errors import DataError, Problem
-from tasktwin.state import Row
+from tasktwin.state import Row, contains
 from tasktwin.wire import Json
 
 Test: TypeAlias = Callable[[Scope, Row], bool]
@@ -166,10 +166,3 @@ def above(value: Json, other: Json) -> bool:
         return value > other
     numbers = isinstance(value, (int, float)) and isinstance(other, (int, float))
     return numbers and value > other
-
-
-def contains(value: Json, part: Json) -> bool:
-    """Whether a text holds another in any case, or a list holds an item."""
-    if isinstance(value, str) and isinstance(part, str):
-        return part.casefold() in value.casefold()
-    return isinstance(value, list) and part in value

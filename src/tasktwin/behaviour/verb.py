@@ -6,7 +6,6 @@ from functools import partial
 from typing import TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from tasktwin.behaviour.condition import contains
 from tasktwin.behaviour.expression import Scope
 from tasktwin.behaviour.rules import Binding, Collection, Need, Unique
 from tasktwin.behaviour.step import Step
@@ -17,7 +16,7 @@ from tasktwin.behaviour.view import show
 from tasktwin.behaviour.world import World
 from tasktwin.contract import Operation
 from tasktwin.errors import Refusal
-from tasktwin.state import Query, Row
+from tasktwin.state import Query, Row, holds
 from tasktwin.wire import Json
 
 Keep: TypeAlias = Callable[[Row], bool]
@@ -301,9 +300,14 @@ def _query(world: World, binding: Binding, scope: Scope) -> Query | None:
     query = world.select(_own(binding).name, binding.where, scope, asked)
     if query is None:
         return None
-    tests += _search(binding, scope)
+    text = binding.search.value(scope) if binding.search else None
+    search = None
+    if binding.search and isinstance(text, str):
+        search = (binding.search.fields, text)
+    elif binding.search and text is not None:
+        tests.append(partial(holds, fields=binding.search.fields, part=text))
     keep = _all([query.keep, *tests] if query.keep else tests)
-    return query._replace(order=binding.order, descending=binding.descending, keep=keep)
+    return query._replace(order=binding.order, descending=binding.descending, keep=keep, search=search)
 
 
 def _among(name: str, wanted: list[Json]) -> Keep:
@@ -311,14 +315,6 @@ def _among(name: str, wanted: list[Json]) -> Keep:
         return lambda row: row.get(name) in wanted
     texts = frozenset(wanted)
     return lambda row: isinstance(row.get(name), str) and row[name] in texts
-
-
-def _search(binding: Binding, scope: Scope) -> list[Keep]:
-    text = binding.search.value(scope) if binding.search else None
-    if binding.search is None or text is None:
-        return []
-    fields = binding.search.fields
-    return [lambda row: any(contains(row.get(name), text) for name in fields)]
 
 
 def _all(tests: list[Keep]) -> Keep | None:

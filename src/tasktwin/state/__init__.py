@@ -5,6 +5,7 @@ from tasktwin.state.ids import Chance, make_hex, make_token, make_uuid
 from tasktwin.state.journal import REDACTED, Entry, Journal, Ledger, redact
 from tasktwin.state.memory import MemoryStore
 from tasktwin.state.store import Event, Query, Row, Snapshot, Store, Timer
+from tasktwin.state.text import contains, holds
 
 __all__ = [
     "EARLIEST",
@@ -22,8 +23,10 @@ __all__ = [
     "Snapshot",
     "Store",
     "Timer",
+    "contains",
     "elapsed",
     "format_instant",
+    "holds",
     "make_hex",
     "make_token",
     "make_uuid",

@@ -23,6 +23,7 @@ class Query(NamedTuple):
     number, object, string. Ties go by creation, in the same direction. Arrays and objects have some fixed order.
     ``keep``: a last test, without side effects, run on rows that ``equal`` selected.
     ``either``: further alternatives to ``equal``; a row that satisfies several comes once.
+    ``search``: fields, and a text that one of them must hold in any case, or have as an item where it is a list.
     """
 
     collection: str
@@ -31,6 +32,7 @@ class Query(NamedTuple):
     descending: bool = False
     keep: Callable[[Row], bool] | None = None
     either: tuple[tuple[tuple[str, Json], ...], ...] = ()
+    search: tuple[tuple[str, ...], str] | None = None
 
 
 class Timer(NamedTuple):

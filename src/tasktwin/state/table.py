@@ -6,13 +6,14 @@ read. Its indexes may still be added to, since an index says nothing that the ro
 # ruff: noqa: A002 - what names a row is called its id everywhere
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from heapq import merge
 from itertools import groupby, islice
 from typing import TypeAlias
 
 from tasktwin.errors import MisuseError
 from tasktwin.state.store import Query, Row
+from tasktwin.state.text import Texts
 from tasktwin.wire import Json
 
 Key: TypeAlias = tuple[Json, ...]
@@ -29,6 +30,12 @@ Equal: TypeAlias = tuple[tuple[str, Json], ...]
 
 MOST_ALTERNATIVES = 8
 """Of so many alternatives the rows are counted from the indexes; each more could double the work."""
+
+MOST_TEXTS = 4
+"""So many sets of fields are kept joined for searches."""
+
+FEW = 8
+"""What a search finds is sorted if the rows to look through are so many times as many; else they are met in order."""
 
 
 class Stamps:
@@ -136,7 +143,7 @@ class Index:
 class Table:
     """The rows of a collection, their creation sequence, and at most ``index_limit`` indexes."""
 
-    __slots__ = ("created", "era", "indexes", "rows", "sequences", "stamp", "uses")
+    __slots__ = ("created", "era", "indexes", "rows", "sequences", "stamp", "texts", "uses")
 
     def __init__(self, era: object) -> None:
         self.era = era
@@ -145,6 +152,7 @@ class Table:
         self.created = 0
         self.stamp = STAMPS.take()
         self.indexes: dict[Shape, Index] = {}
+        self.texts: dict[tuple[str, ...], Texts] = {}
         self.uses = 0
 
     def copy(self, era: object) -> "Table":
@@ -154,12 +162,13 @@ class Table:
         twin.sequences = self.sequences.copy()
         twin.created, twin.stamp, twin.uses = self.created, self.stamp, self.uses
         twin.indexes = {shape: index.copy() for shape, index in self.indexes.copy().items()}
+        twin.texts = {fields: texts.copy() for fields, texts in self.texts.copy().items()}
         return twin
 
     def put(self, id: str, row: Row) -> Row | None:
         """Make this the row of that id, which keeps its creation sequence if there is one; the row that was there."""
         old = self.rows.get(id)
-        if self.indexes:
+        if self.indexes or self.texts:
             self.change(id, row, self.created + 1 if old is None else self.sequences[id])
         else:
             self.stamp = STAMPS.take()
@@ -174,6 +183,8 @@ class Table:
         self.stamp = STAMPS.take()
         if self.indexes:
             self._reindex(id, row, sequence)
+        for texts in self.texts.values():
+            texts.write(id, sequence)
         if row is None:
             self.rows.pop(id, None)
             self.sequences.pop(id, None)
@@ -196,7 +207,7 @@ class Table:
     def find(self, query: Query, offset: int, limit: int | None, index_limit: int) -> list[Row]:
         """A page of rows; see ``Store.find``."""
         rows = self.rows
-        if query.keep is None and not query.either:
+        if query.keep is None and not query.either and query.search is None:
             bucket = self._bucket(query.equal, query.order, index_limit)
             return [rows[place[3]] for place in _page(bucket, offset, limit, descending=query.descending)]
         kept = filter(query.keep, self._walk(query, index_limit)) if query.keep else self._walk(query, index_limit)
@@ -204,14 +215,14 @@ class Table:
 
     def first(self, query: Query, index_limit: int) -> Row | None:
         """The first row; see ``Store.first``."""
-        if query.keep is not None or query.either:
+        if query.keep is not None or query.either or query.search is not None:
             return next(iter(self.find(query, 0, 1, index_limit)), None)
         bucket = self._bucket(query.equal, query.order, index_limit)
         return self.rows[bucket[-1 if query.descending else 0][3]] if bucket else None
 
     def count(self, query: Query, index_limit: int) -> int:
         """How many rows; see ``Store.count``."""
-        if query.keep is not None or len(query.either) >= MOST_ALTERNATIVES:
+        if query.keep is not None or query.search is not None or len(query.either) >= MOST_ALTERNATIVES:
             return sum(1 for row in self._walk(query, index_limit) if query.keep is None or query.keep(row))
         return self._size((query.equal, *query.either), query.order, index_limit)
 
@@ -226,11 +237,37 @@ class Table:
 
     def _walk(self, query: Query, index_limit: int) -> Iterator[Row]:
         """The rows of all alternatives in order, each once."""
-        rows, down = self.rows, query.descending
+        rows, down, found = self.rows, query.descending, None
         buckets = [self._bucket(equal, query.order, index_limit) for equal in (query.equal, *query.either)]
+        if query.search is not None:
+            found = self._search(*query.search)
+            if len(found) * FEW <= sum(map(len, buckets)):
+                return self._sorted(found, query)
         ordered = [reversed(bucket) if down else bucket for bucket in buckets]
         places = ordered[0] if len(ordered) == 1 else (place for place, _ in groupby(merge(*ordered, reverse=down)))
-        return (rows[place[3]] for place in places)
+        return (rows[place[3]] for place in places if found is None or place[3] in found)
+
+    def _search(self, fields: tuple[str, ...], text: str) -> frozenset[str]:
+        texts = self.texts.get(fields)
+        if texts is None:
+            if len(self.texts) >= MOST_TEXTS:
+                del self.texts[next(iter(self.texts))]
+            texts = self.texts[fields] = Texts(fields, self.sequences)
+        return texts.holding(text, self.rows, self.sequences)
+
+    def _sorted(self, ids: Iterable[str], query: Query) -> Iterator[Row]:
+        """The rows of these that fit one of the alternatives, in order."""
+        wanted = []
+        for equal in (query.equal, *query.either):
+            index = Index((tuple([field for field, _ in equal]), query.order))
+            wanted.append((index, _comparable_key(index, tuple([value for _, value in equal]))))
+        places = set()
+        for id in ids:  # noqa: A001 - as above
+            for index, sought in wanted:
+                key, place = index.place(id, self.rows[id], self.sequences[id])
+                if key == sought:
+                    places.add(place)
+        return (self.rows[place[3]] for place in sorted(places, reverse=query.descending))
 
     def _bucket(self, equal: Equal, order: str, index_limit: int) -> list[Place]:
         fields, key = zip(*equal, strict=True) if equal else ((), ())
