@@ -1,6 +1,7 @@
 """What is answered at once keeps to HTTP all the same: order, lengths, closing, bodies that come in pieces."""
 
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,26 @@ def test_requests_that_come_together_are_answered_in_their_order(origin: str, co
     assert [each.status for each in told] == [200 if n % 3 else 404 for n in range(count)] + [200]
     assert raw.count(b"connection: close") == 1
     assert told[-1].headers["connection"] == "close"
+
+
+def test_who_has_said_all_there_is_to_say_is_answered(origin: str) -> None:
+    for _ in range(50):
+        with connect(origin) as wire:
+            wire.sendall(LOOK)
+            wire.shutdown(socket.SHUT_WR)
+            assert [each.status for each in replies(read_all(wire))] == [200]
+
+
+def test_whoever_leaves_at_once_is_in_nobody_elses_way(origin: str) -> None:
+    for _ in range(20):
+        gone = [connect(origin) for _ in range(20)]
+        with connect(origin) as wire:
+            for each in gone:
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                each.sendall(LOOK)
+                each.close()
+            wire.sendall(LAST)
+            assert [each.status for each in replies(read_all(wire))] == [200]
 
 
 def test_a_reader_who_takes_in_nothing_for_long_gets_everything_at_last(origin: str) -> None:
