@@ -3,7 +3,7 @@
 import gc
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -201,10 +201,17 @@ def serve(
     _check_serving(control_token, store, workers, reloads=reloads)
     loaded = [load(name) for name in providers or bundled()]
     printed = "" if is_loopback(host) or control_token else make_control_token()
-    ordered = read_faults(faults, loaded) if faults else ()
     serving = Serving(
         tuple(providers or bundled()),
-        Plan(seeds, seed, _instant(now), clock, journal, limits=limits, faults=ordered),
+        Plan(
+            seeds,
+            seed,
+            _instant(now),
+            clock,
+            journal,
+            limits=limits,
+            faults=read_faults(faults, loaded) if faults else (),
+        ),
         responses,
         control_token or printed,
         cors,
@@ -214,21 +221,26 @@ def serve(
     )
     application = serving.application(loaded)
     listeners, url = bind_each(Place(host, port), workers)
-    if printed:
-        click.echo(f"control token: {printed}", err=True)
-    if trouble := application.trouble():
-        complain("warning", trouble)
-    click.echo(url)
-    if not quiet:
-        for app, provider in zip(application.apps, loaded, strict=True):
-            _greet(provider, url + app.prefix)
-    sys.stdout.flush()
+    _announce(application, [] if quiet else loaded, url, printed)
     if workers > 1:
         from tasktwin.server.workers import run_workers
 
         run_workers(serving, listeners)
     else:
         run(application, listeners[0], serving.line, _reloader(application, loaded, quiet=quiet) if reloads else None)
+
+
+def _announce(application: "Application", greeted: "Sequence[Provider]", url: str, printed: str) -> None:
+    """Say where it is served, what is wrong if anything is, and a token that was made up."""
+    if printed:
+        click.echo(f"control token: {printed}", err=True)
+    if trouble := application.trouble():
+        complain("warning", trouble)
+    click.echo(url)
+    prefixes = {app.pipeline.rules.name: app.prefix for app in application.apps}
+    for provider in greeted:
+        _greet(provider, url + prefixes[provider.name])
+    sys.stdout.flush()
 
 
 def _check_serving(control_token: str, store: str, workers: int, *, reloads: bool) -> None:

@@ -1,9 +1,9 @@
 import pytest
 
-from tasktwin.behaviour.condition import ALWAYS, Condition, compile_condition, contains
+from tasktwin.behaviour.condition import ALWAYS, Condition, compile_condition
 from tasktwin.behaviour.expression import Scope
 from tasktwin.errors import DataError
-from tasktwin.state import Row
+from tasktwin.state import Row, contains
 from tasktwin.wire import Json
 
 SCOPE: Scope = {"now": 0, "principal": {"user": "ann", "role": "boss"}, "request.query": {"role": None}}

@@ -37,7 +37,8 @@ from tests.benchmarks.serve import (
     twin_command,
 )
 
-from tasktwin.behaviour.world import Saved, World
+from tasktwin.behaviour.beginning import Saved
+from tasktwin.behaviour.world import World
 from tasktwin.behaviour.worlds import Plan, Worlds
 from tasktwin.exchange.exchange import Exchange
 from tasktwin.exchange.pipeline import Pipeline

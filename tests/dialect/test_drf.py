@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.contract.documents import operation
 
-from tasktwin.behaviour.rules import Asked, Finding
+from tasktwin.behaviour.asked import Asked, Finding
 from tasktwin.contract import Operation
 from tasktwin.dialect.drf import read
 

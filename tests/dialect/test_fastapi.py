@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.contract.documents import asking, contract, taking
 
-from tasktwin.behaviour.rules import Asked, Finding
+from tasktwin.behaviour.asked import Asked, Finding
 from tasktwin.contract import Operation
 from tasktwin.dialect.fastapi import Fields, read
 from tasktwin.exchange.twin import Answer, Twin

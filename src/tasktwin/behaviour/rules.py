@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from tasktwin.behaviour.asked import Dialect
 from tasktwin.behaviour.condition import ALWAYS, Condition
 from tasktwin.behaviour.expression import Reader, Scope
 from tasktwin.behaviour.lifecycle import Lifecycle, Provenance, Transition
 from tasktwin.behaviour.signed import Jwt
 from tasktwin.behaviour.telling import StreamRule
-from tasktwin.contract import Contract, Operation, Schema
+from tasktwin.contract import Contract, Schema
 from tasktwin.errors import Refusal
 from tasktwin.state import Row
 from tasktwin.wire import Json
@@ -359,32 +360,6 @@ class ErrorTable:
         scope = {**scope, "error": error}
         error["message"] = answer.message(scope)
         return answer.status, answer.media or self.media, (answer.shape or self.shape)(scope)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request as it came: decoded path values, the raw query, the Content-Type and the body's bytes."""
-
-    operation: Operation
-    path: Mapping[str, str]
-    query: bytes
-    content_type: str
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a dialect read, and the faults it found in its own words; ``kind`` names the refusal."""
-
-    path: dict[str, Json]
-    query: dict[str, Json]
-    body: Json
-    faults: tuple[Json, ...] = ()
-    kind: str = "invalid"
-
-
-Dialect: TypeAlias = Callable[[Asked], Finding]
-"""How a family of servers reads a request and words what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final, TypeVar
 
+from tasktwin.behaviour.beginning import Beginning, Saved
 from tasktwin.behaviour.fault import parse_faults
 from tasktwin.behaviour.limit import Counts, most
 from tasktwin.behaviour.rules import Limit, Rules
 from tasktwin.behaviour.transaction import Transaction
 from tasktwin.behaviour.window import FixedWindow, SlidingWindow, Window
-from tasktwin.behaviour.world import Beginning, Saved, World
+from tasktwin.behaviour.world import World
 from tasktwin.behaviour.worlds import DEFAULT
 from tasktwin.errors import ConflictError, GoneError, TooManyWorldsError, UnavailableError
 from tasktwin.state import Clock, Query, elapsed

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
+from tasktwin.behaviour.beginning import Beginning
 from tasktwin.behaviour.rules import Rules
 from tasktwin.behaviour.seed import Seeds
 from tasktwin.behaviour.shared_world import SharedWorld
-from tasktwin.behaviour.world import Beginning, World
+from tasktwin.behaviour.world import World
 from tasktwin.behaviour.worlds import About, Plan, Worlds
 from tasktwin.errors import MisuseError
 from tasktwin.state import Clock

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from tasktwin.behaviour.expression import Scope
+from tasktwin.behaviour.remembered import Caller
 from tasktwin.behaviour.rules import Channel, Look
 from tasktwin.behaviour.signed import looks_signed, read_claims
-from tasktwin.behaviour.world import Caller, World
+from tasktwin.behaviour.world import World
 from tasktwin.contract import Operation
 from tasktwin.errors import Refusal
 from tasktwin.wire import Json

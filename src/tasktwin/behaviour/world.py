@@ -2,17 +2,19 @@
 
 from collections import Counter
 from collections.abc import Callable, Container, Hashable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tasktwin.behaviour.adoption import refit
 from tasktwin.behaviour.amount import canonical
+from tasktwin.behaviour.beginning import Beginning, Saved
 from tasktwin.behaviour.condition import ALWAYS, Condition
 from tasktwin.behaviour.expression import Scope
-from tasktwin.behaviour.fault import Fault, Faults
+from tasktwin.behaviour.fault import Faults
 from tasktwin.behaviour.lifecycle import NEW, Transition
 from tasktwin.behaviour.limit import Counts
-from tasktwin.behaviour.rules import Channel, Collection, LimitMode, Rules
+from tasktwin.behaviour.remembered import Caller, Shown
+from tasktwin.behaviour.rules import Collection, Rules
 from tasktwin.behaviour.step import Step
 from tasktwin.behaviour.transaction import Transaction
 from tasktwin.errors import MisuseError, Refusal
@@ -22,7 +24,6 @@ from tasktwin.state import (
     Journal,
     Query,
     Row,
-    Snapshot,
     Store,
     Timer,
     format_instant,
@@ -51,59 +52,6 @@ class Fired:
     collection: str
     row: str
     transition: str
-
-
-@dataclass(slots=True)
-class Shown:
-    """An answer that was given, and what it rests on: the same while the rows it ``sees`` are the same (``stamps``).
-
-    ``written`` is how it was sent last, at the ``moment`` that its envelope may tell; ``checked`` says when it was seen
-    last that they are: while nothing at all was written since, they still are.
-    """
-
-    sees: tuple[str, ...]
-    stamps: tuple[int, ...]
-    answer: Any
-    moment: int | None = None
-    written: Any = None
-    checked: int = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who a credential is, as long as the rows that say so are the same (``stamps``), and by which channel."""
-
-    channel: Channel
-    stamps: tuple[int, ...]
-    principal: dict[str, Json]
-    scopes: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Beginning:
-    """How a world began, so that it can begin again. ``now`` is an instant, or ``None`` for the machine's time.
-
-    The rows were made under ``rules``, from seeds, or those of another world (``forked``).
-    """
-
-    snapshot: Snapshot
-    now: int | None
-    mode: str
-    seeds: str
-    seed: int
-    limits: LimitMode = "count"
-    faults: tuple[Fault, ...] = ()
-    rules: Rules | None = field(default=None, compare=False, repr=False)
-    forked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """A snapshot that a client took: the rows and all else in the store, the time it was taken at, and under which rules."""
-
-    snapshot: Snapshot
-    now: int
-    rules: Rules | None = field(default=None, compare=False, repr=False)
 
 
 class World:

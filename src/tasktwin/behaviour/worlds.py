@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
+from tasktwin.behaviour.beginning import Beginning, Saved
 from tasktwin.behaviour.fault import Fault
 from tasktwin.behaviour.rules import LimitMode, Rules
 from tasktwin.behaviour.seed import Seeds, sow
-from tasktwin.behaviour.world import Beginning, Saved, World
+from tasktwin.behaviour.world import World
 from tasktwin.errors import MisuseError, TooManyWorldsError
 from tasktwin.state import Clock, Journal, Ledger, MemoryStore, Store, elapsed
 

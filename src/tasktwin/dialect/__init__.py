@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from importlib import import_module
 
-from tasktwin.behaviour.rules import Dialect
+from tasktwin.behaviour.asked import Dialect
 
 DIALECTS: Mapping[str, str] = {"drf": "Django REST framework", "fastapi": "FastAPI with pydantic 2"}
 

@@ -11,7 +11,7 @@ Sources: the framework 3.15, ``exceptions_hog/handler.py`` 0.4.
 from functools import lru_cache
 from typing import Final
 
-from tasktwin.behaviour.rules import Asked, Finding
+from tasktwin.behaviour.asked import Asked, Finding
 from tasktwin.contract import Operation
 from tasktwin.dialect.field import Field, Told, Wrong
 from tasktwin.dialect.form import MOST_FIELDS, Form, charset, parse_form, parse_json, parse_multipart

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 
 from pydantic_core import CoreSchema, SchemaValidator, ValidationError, core_schema
 
-from tasktwin.behaviour.rules import Asked, Finding
+from tasktwin.behaviour.asked import Asked, Finding
 from tasktwin.contract import Operation
 from tasktwin.wire import MAX_DEPTH, Json, depth
 

@@ -6,9 +6,10 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
+from tasktwin.behaviour.asked import Finding
 from tasktwin.behaviour.deed import StreamFault
 from tasktwin.behaviour.fault import Fault
-from tasktwin.behaviour.rules import Finding, Rules
+from tasktwin.behaviour.rules import Rules
 from tasktwin.behaviour.stream import Subscription
 from tasktwin.behaviour.verb import Call, Outcome
 from tasktwin.behaviour.world import World

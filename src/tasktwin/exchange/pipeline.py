@@ -11,15 +11,16 @@ from functools import partial
 from typing import Any, Literal
 
 from tasktwin.behaviour import idempotency
+from tasktwin.behaviour.asked import Asked
 from tasktwin.behaviour.deed import StreamFault
 from tasktwin.behaviour.limit import count
 from tasktwin.behaviour.perform import perform
-from tasktwin.behaviour.rules import Asked, Binding, Rules
+from tasktwin.behaviour.remembered import Shown
+from tasktwin.behaviour.rules import Binding, Rules
 from tasktwin.behaviour.sign_in import identify
 from tasktwin.behaviour.stream import BROKEN, DEFECT, Subscription
 from tasktwin.behaviour.telling import Told
 from tasktwin.behaviour.verb import admit
-from tasktwin.behaviour.world import Shown
 from tasktwin.contract import Match, NoMethod, NoPath, Operation, Reading, Violation, content_type
 from tasktwin.errors import ConflictError, Refusal, TooManyWorldsError, UnavailableError
 from tasktwin.exchange.exchange import Exchange, written

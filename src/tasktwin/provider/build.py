@@ -217,9 +217,7 @@ class Builder(StreamBuilder):
             only=self._roles(spec.get("only", ()), collection, "/only") if collection else (),
             forbidden=self._kind(spec.get("forbidden", "forbidden"), "/forbidden"),
             filters=tuple(self._filter(field, each) for field, each in spec.get("filter", {}).items()),
-            search=Search(tuple(spec["search"]["in"]), self._template("/search/for", spec["search"]["for"]))
-            if "search" in spec
-            else None,
+            search=self._search(spec["search"]) if "search" in spec else None,
             order=order,
             descending=descending,
             paging=self.paging[self._known("paging", spec["page"], self.paging, "/page")] if "page" in spec else None,
@@ -246,6 +244,9 @@ class Builder(StreamBuilder):
         )
         self._makes_sense(binding)
         return replace(binding, sees=self._sees(spec, binding, operation))
+
+    def _search(self, spec: Data) -> Search:
+        return Search(tuple(spec["in"]), self._template("/search/for", spec["for"]))
 
     def _sees(self, spec: Data, binding: Binding, operation: Operation) -> tuple[str, ...] | None:
         """What ``Binding.sees`` is. An answer that tells the time, or its own address, is never the same twice."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
+from tasktwin.behaviour.asked import Dialect
 from tasktwin.behaviour.condition import ALWAYS
 from tasktwin.behaviour.expression import compile_template
 from tasktwin.behaviour.rules import (
     ENGINE_KINDS,
     STEPS,
     Channel,
-    Dialect,
     ErrorAnswer,
     ErrorTable,
     Idempotency,

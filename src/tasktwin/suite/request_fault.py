@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tasktwin.behaviour.rules import Asked
+from tasktwin.behaviour.asked import Asked
 from tasktwin.contract import Match, Violation
 from tasktwin.provider import Provider
 from tasktwin.suite import certainty

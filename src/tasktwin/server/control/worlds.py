@@ -5,8 +5,9 @@ from dataclasses import replace
 from starlette.responses import HTMLResponse, Response
 
 from tasktwin import __version__
+from tasktwin.behaviour.beginning import Saved
 from tasktwin.behaviour.fault import parse_faults
-from tasktwin.behaviour.world import Saved, World
+from tasktwin.behaviour.world import World
 from tasktwin.behaviour.worlds import MOST_KEPT, MOST_SNAPSHOTS, NAME, About, Plan
 from tasktwin.server.control.call import Call, Handler, ProblemError, answer, free_name, read_instant
 from tasktwin.server.control.contract import control_document

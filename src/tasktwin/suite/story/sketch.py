@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tasktwin.behaviour.world import Saved
+from tasktwin.behaviour.beginning import Saved
 from tasktwin.provider import Provider
 from tasktwin.suite.story.inputs import Inputs, Place
 from tasktwin.suite.story.oracle import Answer, Oracle
