@@ -14,9 +14,12 @@ from tasktwin.errors import DataError, MisuseError, printable
 from tasktwin.suite.command.option import OF_PROVIDER, carry_out, carry_out_load, judging, loading
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from tasktwin.provider import Provider
     from tasktwin.server.application import Application
     from tasktwin.server.reload import Reloader
+    from tasktwin.server.serving import Serving
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -195,23 +198,16 @@ def serve(
     from tasktwin.behaviour.worlds import Plan
     from tasktwin.provider import bundled, load
     from tasktwin.provider.fault_file import read_faults
-    from tasktwin.server.run import Place, bind_each, is_loopback, run
+    from tasktwin.server.run import Place, bind_each, is_loopback
     from tasktwin.server.serving import Serving
 
     _check_serving(control_token, store, workers, reloads=reloads)
     loaded = [load(name) for name in providers or bundled()]
     printed = "" if is_loopback(host) or control_token else make_control_token()
+    ordered = read_faults(faults, loaded) if faults else ()
     serving = Serving(
         tuple(providers or bundled()),
-        Plan(
-            seeds,
-            seed,
-            _instant(now),
-            clock,
-            journal,
-            limits=limits,
-            faults=read_faults(faults, loaded) if faults else (),
-        ),
+        Plan(seeds, seed, _instant(now), clock, journal, limits=limits, faults=ordered),
         responses,
         control_token or printed,
         cors,
@@ -222,12 +218,22 @@ def serve(
     application = serving.application(loaded)
     listeners, url = bind_each(Place(host, port), workers)
     _announce(application, [] if quiet else loaded, url, printed)
-    if workers > 1:
+    reloader = _reloader(application, loaded, quiet=quiet) if reloads else None
+    _run(serving, application, listeners, reloader)
+
+
+def _run(
+    serving: "Serving", application: "Application", listeners: "list[socket]", reloader: "Reloader | None"
+) -> None:
+    """In this process, or in one for each socket."""
+    if len(listeners) > 1:
         from tasktwin.server.workers import run_workers
 
         run_workers(serving, listeners)
     else:
-        run(application, listeners[0], serving.line, _reloader(application, loaded, quiet=quiet) if reloads else None)
+        from tasktwin.server.run import run
+
+        run(application, listeners[0], serving.line, reloader)
 
 
 def _announce(application: "Application", greeted: "Sequence[Provider]", url: str, printed: str) -> None:
