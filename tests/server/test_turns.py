@@ -178,18 +178,23 @@ def test_of_writes_that_were_undone_and_done_again_nothing_is_left(twins: list[T
         assert told["operations"]["createTask"] == {"200": 8}
 
 
-def test_a_world_that_cannot_be_read_is_in_nobody_elses_way(twins: list[Twin], names: list[str]) -> None:
+@pytest.mark.parametrize(
+    "ops", [b"\x91\x91\xa7unknown", b"\x91\x92\xa3put\x01", b"\xc1"], ids=["unknown", "other", "none"]
+)
+def test_a_world_that_cannot_be_read_is_in_nobody_elses_way(twins: list[Twin], names: list[str], ops: bytes) -> None:
     twin, (bad, *good) = twins[0], names[:4]
     for world in names[:4]:
         httpx2.get(twin.url + TASKS, headers={**ALICE, "Tasktwin-World": world})
     with redis.Redis.from_url(redis_server.url()) as store:
         (log,) = store.keys(f"tasktwin:*:{bad}:log")
-        store.xadd(log, {"c": b"\x91\x91\xa7unknown", "t": "later"}, id="0-*")
+        store.xadd(log, {"c": ops, "t": "later"}, id="0-*")
     twin.stop()
     for world in (*good, bad, *good):
         twin.send(world, look())
     twin.go_on()
     assert [answers[0].status for answers in twin.heard()] == [200, 200, 200, 500, 200, 200, 200]
+    alone = httpx2.get(twin.url + TASKS, headers={**ALICE, "Tasktwin-World": bad}, timeout=5)
+    assert alone.status_code == 500
 
 
 class Gate:

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from tasktwin.behaviour.shared_world import SharedWorld
 from tasktwin.behaviour.world import World
-from tasktwin.errors import TasktwinError, UnavailableError
+from tasktwin.errors import UnavailableError
 from tasktwin.server.protocol import Halt
 from tasktwin.state.redis_link import RedisLink
 from tasktwin.state.redis_store import look
@@ -64,7 +64,7 @@ class Turns:
         self._number += 1
         self._is_open = True
         try:
-            with suppress(TasktwinError):  # whatever it is, each request finds it out for itself
+            with suppress(Exception):  # whatever it is, each request finds it out for itself
                 look(world.store for world in worlds)
             self._read.end()
             if self._committed:
