@@ -17,8 +17,8 @@ from tests.state import redis_server
 from tasktwin.errors import ConflictError, GoneError, MisuseError, UnavailableError
 from tasktwin.state import Query, Timer
 from tasktwin.state.commit_log import CommitLog
-from tasktwin.state.redis_link import RESPITE, RedisLink
-from tasktwin.state.redis_store import COMPACT_AFTER, LAX, RedisStore, look
+from tasktwin.state.redis_link import MOST_UNREAD, RESPITE, RedisLink
+from tasktwin.state.redis_store import COMPACT_AFTER, LAX, Promise, RedisStore, look
 from tasktwin.state.shared_journal import SharedJournal
 
 Write = Callable[[RedisStore], Any]
@@ -203,6 +203,32 @@ def test_of_commits_that_are_sent_together_those_that_came_second_are_undone() -
     assert own[1].get("task", "a") == {"id": "a", "by": "other"}
     own[1].rollback()
     assert [held(store) for store in own] == [held(store) for store in others]
+
+
+@pytest.mark.parametrize("before", range(MOST_UNREAD - 2, MOST_UNREAD + 3))
+def test_what_came_of_a_commit_is_known_however_much_was_told_before_it(before: int) -> None:
+    one, other = several(2)
+    link = one.shared.link
+    link.turn = lambda: 7
+
+    def promise(by: str) -> Promise:
+        one.begin()
+        one.put("task", "a", {"id": "a", "by": by})
+        for _ in range(before):
+            link.say("PING")
+        made = one.promise()
+        assert made
+        return made
+
+    assert promise("one").wait()
+    assert promise("one again").wait()
+    other.put("task", "a", {"id": "a", "by": "other"})
+    assert not promise("nobody").wait()
+    assert not one.promised
+    assert one.get("task", "a") == {"id": "a", "by": "one again"}
+    assert promise("one at last").wait()
+    assert not one.promised
+    assert held(one) == held(other)
 
 
 def test_a_commit_of_which_nothing_is_heard_is_undone_here_and_met_if_it_was_made() -> None:

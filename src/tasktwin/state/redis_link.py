@@ -133,10 +133,10 @@ class RedisLink:
 
         It is sent with what is asked next, or by ``hear``.
         """
+        if len(self._unread) >= MOST_UNREAD:
+            self.hear()  # before it, not after: nobody expects to be told what came of it before this returns
         self._unsent.append(_packed(*command))
         self._unread.append(heard)
-        if len(self._unread) > MOST_UNREAD:
-            self.hear()
 
     def hear(self) -> None:
         """Take in what Redis answered to what it was told."""
