@@ -161,6 +161,7 @@ def test_a_world_that_was_deleted_elsewhere_begins_anew(pair: list[World]) -> No
     assert other.api.get(TASKS + made["id"], headers=ALICE).status_code == 200
     httpx2.delete(f"{one.origin}/_tasktwin/worlds/{one.name}")
     assert other.api.get(TASKS + made["id"], headers=ALICE).status_code == 404
+    assert one.name in {each["name"] for each in httpx2.get(f"{one.origin}/_tasktwin/worlds").json()["worlds"]}
     assert other.control.post("/reset").status_code == 200
     assert one.evidence() == start
 

@@ -109,9 +109,6 @@ class SharedWorld(World):
         """
         if self.inside:
             return super().propose(work)
-        if not self.store.joined or self._met != self.store.shared.link.made:
-            self._enter()  # also in a Redis that has come back, and may have forgotten everything
-            self._met = self.store.shared.link.made
         first = self._attempt(work)
 
         def outcome() -> T:
@@ -130,6 +127,9 @@ class SharedWorld(World):
 
     def _attempt(self, work: Callable[[], T]) -> "tuple[T, _Proposal] | None":
         """What came of it, and the commit that was sent; ``None`` if others were first."""
+        if not self.store.joined or self._met != self.store.shared.link.made:
+            self._enter()  # also in a Redis that has come back, and may have forgotten everything
+            self._met = self.store.shared.link.made
         proposal = _Proposal(self)
         try:
             with proposal:
