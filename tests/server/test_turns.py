@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -269,6 +270,22 @@ def test_a_commit_that_redis_never_saw_is_refused_and_leaves_nothing(together: i
             twin.send(world, post("seen", key))
         twin.go_on()
         assert [answer.headers["tasktwin-reason"] for (answer,) in twin.heard()] == ["state"] * together
+
+
+def test_whoever_wished_to_wait_is_answered_though_others_were_first(twins: list[Twin], names: list[str]) -> None:
+    wish = {**ADA, "Prefer": "wait=0.5"}
+    for twin in twins:
+        for _ in range(40):
+            twin.send(names[0], post(who=wish))
+    time.sleep(0.3)
+    for twin in twins:
+        twin.stop()
+    time.sleep(0.5)
+    for twin in twins:
+        twin.go_on()
+    heard = [answers[0] for twin in twins for answers in twin.heard()]
+    assert {each.status for each in heard} == {200}
+    assert len({each.json()["data"]["id"] for each in heard}) == 80
 
 
 def test_who_held_a_world_that_was_deleted_holds_the_next_of_its_name(twins: list[Twin], names: list[str]) -> None:

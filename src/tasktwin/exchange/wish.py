@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from typing import Final
 
 from tasktwin.behaviour.telling import Told
@@ -90,7 +89,9 @@ def grant(exchange: Exchange, answer_with: AnswerWith) -> None:
         fulfil(exchange)
         return
     exchange.pause = wish.wait
-    exchange.left = chain((fulfil,), exchange.left or ())
+    exchange.left = iter(
+        [fulfil, *(exchange.left or ())]
+    )  # of a list, so that a copy of it is one: see ``Exchange.state``
     _applied(exchange, "wait")
 
 
