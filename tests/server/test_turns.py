@@ -199,13 +199,17 @@ def test_a_world_that_cannot_be_read_is_in_nobody_elses_way(twins: list[Twin], n
 
 
 class Gate:
-    """Stands between a twin and Redis; ``word`` is one that it lets nobody say, and then nobody pass, until it is none."""
+    """Stands between a twin and Redis; ``word`` is one that it lets nobody say, and then nobody pass, until it is none.
+
+    Or it may be said ``once``: then whoever said it does not hear what Redis answers, and may come again.
+    """
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.word = b""
+        self.once = False
         self.is_shut = False
         Thread(target=self._run, daemon=True).start()
 
@@ -231,6 +235,11 @@ class Gate:
             while not self.is_shut:
                 for source in select.select([wire, far], [], [], 0.1)[0]:
                     said = source.recv(1 << 20)
+                    if self.once and self.word in said:
+                        self.word, self.once = b"", False
+                        far.sendall(said)
+                        far.recv(1 << 20)
+                        return
                     self.is_shut = self.is_shut or bool(self.word and self.word in said)
                     if self.is_shut or not said:
                         return
@@ -286,6 +295,22 @@ def test_whoever_wished_to_wait_is_answered_though_others_were_first(twins: list
     heard = [answers[0] for twin in twins for answers in twin.heard()]
     assert {each.status for each in heard} == {200}
     assert len({each.json()["data"]["id"] for each in heard}) == 80
+
+
+def test_a_commit_that_redis_made_and_did_not_say_is_not_made_again() -> None:
+    gate = Gate(int(redis_server.url().rpartition(":")[2]))
+    options = ("--store", address(gate.port), "--quiet")
+    with contextlib.closing(gate), serving("uumit", *options, errors=sys.stderr) as (url, process):
+        twin = Twin(url, process)
+        assert httpx2.get(f"{url}{TASKS}", headers={**ADA, "Tasktwin-World": "w"}).status_code == 200
+        twin.stop()
+        for number in range(3):
+            twin.send("w", post(f"made once {number}", ADA))
+        gate.word, gate.once = b"made once", True
+        twin.go_on()
+        assert Counter(answer.status for (answer,) in twin.heard()) == {200: 2, 503: 1}
+        titles = [each["title"] for each in rows(twin, "w").values()]
+        assert sorted(each for each in titles if "made once" in each) == [f"made once {number}" for number in range(3)]
 
 
 def test_who_held_a_world_that_was_deleted_holds_the_next_of_its_name(twins: list[Twin], names: list[str]) -> None:

@@ -246,6 +246,21 @@ def test_a_commit_of_which_nothing_is_heard_is_undone_here_and_met_if_it_was_mad
     assert held(late) == held(store)
 
 
+def test_of_a_commit_that_was_lost_nobody_says_that_it_was_not_made() -> None:
+    (store,) = several(1)
+    store.begin()
+    store.put("task", "a", {"id": "a"})
+    promise = store.promise()
+    assert promise
+    store.shared.link.close()
+    store.begin()
+    assert store.get("task", "a") is None
+    store.rollback()
+    for _ in range(2):
+        with pytest.raises(UnavailableError):
+            promise.wait()
+
+
 def test_a_snapshot_that_one_restores_holds_for_all() -> None:
     one, other = several()
     one.put("task", "a", {"id": "a"})

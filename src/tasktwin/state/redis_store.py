@@ -42,22 +42,25 @@ Carry: TypeAlias = Callable[[bytes, str, Heard], None]
 
 
 class Promise:
-    """A commit that was sent. ``made`` says what came of it, once Redis was heard."""
+    """A commit that was sent. ``made`` says what came of it, once Redis was heard; for ever nothing if Redis was lost before."""
 
-    __slots__ = ("_store", "_undo", "made")
+    __slots__ = ("_is_lost", "_store", "_undo", "made")
 
     def __init__(self, store: "RedisStore", undo: list[Undo]) -> None:
         self._store = store
         self._undo = undo
+        self._is_lost = False
         self.made: bool | None = None
 
     def wait(self) -> bool:
         """Whether it was made; if not, all of it is undone. Raises ``UnavailableError`` if that is not known; then too."""
-        if self.made is None:
+        if self.made is None and not self._is_lost:
             with suppress(UnavailableError):  # perhaps it was this that was answered last
                 self._store.shared.link.hear()
+            if self.made is None:
+                self._is_lost = True
+                self._store.settle(self._undo)
         if self.made is None:
-            self.settle(made=False)
             raise UnavailableError("Redis was lost before it answered")
         return self.made
 
@@ -184,7 +187,8 @@ class RedisStore(MemoryStore):
     def begin(self) -> None:
         """Open the transaction, upon what there is now. Raises ``GoneError`` too."""
         if self._promise:
-            self._promise.wait()
+            with suppress(UnavailableError):  # whoever promised asks again, and is told
+                self._promise.wait()
         if self._undo is None and self._turn != (turn := self.shared.link.turn()):
             self.refresh()
             self._turn = turn
