@@ -30,6 +30,9 @@ from tests.state import redis_server
 SKILL = "20000000-0000-4000-8000-000000000002"
 """Bob's."""
 
+READY = 40
+"""So many connections a twin has accepted before it is stopped."""
+
 _NUMBERS = count(1)
 
 
@@ -40,9 +43,12 @@ class Twin:
     url: str
     process: "subprocess.Popen[str]"
     wires: list[socket.socket] = field(default_factory=list)
+    ready: list[socket.socket] = field(default_factory=list)
 
     def stop(self) -> None:
-        """It does nothing from now on."""
+        """It does nothing from now on. What is sent to it comes together: connections are accepted one a turn, so before."""
+        self.ready = [connect(self.url) for _ in range(READY)]
+        httpx2.get(f"{self.url}/_tasktwin/health")
         self.process.send_signal(signal.SIGSTOP)
 
     def send(self, world: str, *asked: tuple[str, str, Any, dict[str, str]]) -> None:
@@ -52,13 +58,15 @@ class Twin:
             lines = [*head.items(), ("Tasktwin-World", world), ("Content-Type", "application/json")]
             lines += [("Connection", "close")] if number == len(asked) else []
             sent += message(method, target, lines, json.dumps(body).encode() if body is not None else b"")
-        wire = connect(self.url)
+        wire = self.ready.pop() if self.ready else connect(self.url)
         wire.settimeout(30)
         wire.sendall(sent)
         self.wires.append(wire)
 
     def go_on(self) -> None:
         """It finds all that came."""
+        while self.ready:
+            self.ready.pop().close()
         self.process.send_signal(signal.SIGCONT)
 
     def heard(self) -> list[list[Reply]]:
