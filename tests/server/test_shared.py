@@ -17,6 +17,7 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from redis import Redis
 from tests.server.front import ADA, ALICE, ALICES_TASK, BOB, TASK, TASKS, World, assert_problem, serving
 from tests.server.several import address, both, several
 from tests.state import redis_server
@@ -164,6 +165,25 @@ def test_a_world_that_was_deleted_elsewhere_begins_anew(pair: list[World]) -> No
     assert one.name in {each["name"] for each in httpx2.get(f"{one.origin}/_tasktwin/worlds").json()["worlds"]}
     assert other.control.post("/reset").status_code == 200
     assert one.evidence() == start
+
+
+@pytest.mark.parametrize("last", ["write", "reset", "restore", "clear", "snapshot"])
+def test_a_world_that_nobody_uses_leaves_nothing_behind(urls: list[str], last: str) -> None:
+    name = f"short-{next(_NUMBERS)}"
+    with both(urls, name) as (one, other):
+        one.post_task().raise_for_status()
+        one.control.post("/snapshots", json={"name": "s"}).raise_for_status()
+        if last == "write":
+            other.post_task().raise_for_status()
+        elif last == "clear":
+            other.control.delete("/journal").raise_for_status()
+        else:
+            told = {"snapshot": "/snapshots", "restore": "/snapshots/s/restore", "reset": "/reset"}[last]
+            other.control.post(told, json={"name": "t"} if last == "snapshot" else None).raise_for_status()
+    with Redis.from_url(redis_server.url()) as redis:
+        left = {key: redis.pttl(key) for key in redis.scan_iter(f"tasktwin:*:{name}:*")}
+    assert len(left) >= 7
+    assert [key for key, span in left.items() if span < 0] == []
 
 
 def test_a_key_is_one_key_wherever_it_is_sent(pair: list[World]) -> None:

@@ -9,6 +9,7 @@ see ``SharedJournal``.
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import suppress
 from dataclasses import replace
+from math import inf
 from typing import Final, TypeVar
 
 from tasktwin.behaviour.beginning import Beginning, Saved
@@ -59,7 +60,7 @@ class SharedWorld(World):
     ) -> None:
         self._anew = anew
         self._registry = registry
-        self._used = 0.0
+        self._used = -inf
         self._met = -1
         self._about: Json = None
         self._own_stamp = -1
@@ -69,6 +70,7 @@ class SharedWorld(World):
         self.running = _Running(store)
         self.snapshots = _Snapshots(self)
         store.heard, store.carry = self._hear, journal.carry
+        journal.made = self.use
         self._write_out()
 
     @property
@@ -174,9 +176,15 @@ class SharedWorld(World):
         if about != self._about:
             self._registry.tell(self.name, about)
             self._about = about
-        if self.name != DEFAULT and elapsed() > self._used + self._registry.often:
+        if elapsed() > self._used + self._registry.often:
+            self.use()
+
+    def use(self) -> None:
+        """Let it be known that it is used, so that it stays: all that there is of it in Redis, and no longer than the rest."""
+        if self.name != DEFAULT:
             self._registry.use(self.name, self.keys)
-            self._used = elapsed()
+            self._registry.link.settle()
+        self._used = elapsed()
 
     @property
     def lax(self) -> bool:
@@ -230,6 +238,7 @@ class SharedWorld(World):
             for row in self.store.find(Query(name)) if name != OWN else ():
                 self.store.delete(name, str(row["id"]))
         self._known = ()
+        self._used = -inf  # what is kept in Redis is made anew, to stay without end until it is used
 
     # What the world goes by, in its own rows
 
@@ -377,6 +386,7 @@ class _Snapshots(MutableMapping[str, Saved]):
 
     def __setitem__(self, name: str, saved: Saved) -> None:
         self._world.store.shared.keep_snapshot(name, saved.now, pack(saved.snapshot))
+        self._world.use()
 
     def __delitem__(self, name: str) -> None:
         if not self._world.store.shared.drop_snapshot(name):

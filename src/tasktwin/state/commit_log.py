@@ -22,7 +22,7 @@ local function key(part) return KEYS[1] .. ':' .. part end
 local function newest() return tonumber(string.sub(redis.call('XREVRANGE', key('log'), '+', '-', 'COUNT', 1)[1][1], 3)) end
 local function write(name, ops, token)
   local n = tonumber(string.sub(redis.call('XADD', key('log'), '0-' .. name, 'c', ops, 't', token), 3))
-  redis.call('SET', key('strict'), n)
+  redis.call('SET', key('strict'), n, 'KEEPTTL')
   redis.call('PUBLISH', key('life'), n)
   return n
 end
@@ -226,9 +226,9 @@ def glance(logs: Sequence[tuple[CommitLog, int]]) -> list[list[Commit] | None]:
     """
     keys = [log.keys[2] for log, _ in logs]
     versions = [f"0-{version}" for _, version in logs]
-    lives, found = logs[0][0].link.ask_all(
-        ("MGET", *[log.keys[0] for log, _ in logs]),
+    found, lives = logs[0][0].link.ask_all(  # in this order, so that no log of a later life is taken for this one's
         ("XREAD", "COUNT", CHUNK, "STREAMS", *keys, *versions),
+        ("MGET", *[log.keys[0] for log, _ in logs]),
     )
     entries = {} if found is None else dict(found)
     told: list[list[Commit] | None] = []

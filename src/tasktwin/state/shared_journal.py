@@ -5,7 +5,7 @@ when somebody wants to know. What is seen while Redis does not answer is lost.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -70,9 +70,24 @@ class Tally(Counter[Any]):
 
 
 class SharedJournal(Journal):
-    """A journal of which every process sees all that ``look`` took in last; and the ``tallies`` of answers, transitions and events."""
+    """A journal of which every process sees all that ``look`` took in last; and the ``tallies`` of answers, transitions and events.
 
-    __slots__ = ("_carried", "_era_name", "_keys", "_link", "_log", "_seen", "_unsent", "channel", "tallies")
+    ``made`` is called when what it keeps in Redis may be new there, so that it does not stay longer than the world.
+    """
+
+    __slots__ = (
+        "_carried",
+        "_era_name",
+        "_is_new",
+        "_keys",
+        "_link",
+        "_log",
+        "_seen",
+        "_unsent",
+        "channel",
+        "made",
+        "tallies",
+    )
 
     def __init__(self, log: CommitLog, limit: int = 1000) -> None:
         """The one of the world whose commits these are. Raises ``MisuseError`` for a negative limit."""
@@ -85,6 +100,8 @@ class SharedJournal(Journal):
         self.channel = self._keys[1]
         self._unsent: list[bytes] = []
         self._era_name = b""
+        self.made: Callable[[], None] | None = None
+        self._is_new = True
         self.tallies = (Tally(), Tally(), Tally())
 
     @property
@@ -116,7 +133,8 @@ class SharedJournal(Journal):
         link, (_, entries, counts) = self._link, self._keys
         for each in self._unsent:
             link.say("XADD", entries, "MAXLEN", "~" if self.limit else "=", self.limit, "*", "e", each)
-        if self._unsent:
+        is_told = bool(self._unsent)
+        if is_told:
             self._unsent.clear()
             link.say("PUBLISH", entries, "")
         for place, tally in enumerate(self.tallies):
@@ -126,6 +144,9 @@ class SharedJournal(Journal):
         if self._carried:
             carried, self._carried = self._carried, None
             self._log.carry(*carried)
+        if is_told and self._is_new and self.made:
+            self._is_new = False
+            self.made()
         link.settle()
 
     def look(self) -> None:
@@ -154,13 +175,15 @@ class SharedJournal(Journal):
         super().clear()
         self._unsent.clear()
         self._link.look(_CLEAR, self._keys)
+        if self.made:
+            self.made()
 
     def reset(self) -> None:
         """Forget all entries and counts, for all, and number from 1 again."""
         self._unsent.clear()
         for tally in self.tallies:
             tally.hold({})
-        self._era_name, self._seen = make_nonce().encode(), b"0-0"
+        self._era_name, self._seen, self._is_new = make_nonce().encode(), b"0-0", True
         self._link.look(_RESET, self._keys, self._era_name)
         self._entries.clear()
         self._number = self.dropped = 0
