@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tasktwin.state.store import Query, Row
 from tasktwin.state.table import MOST_TEXTS, Table
-from tasktwin.state.text import CHUNK
+from tasktwin.state.text import CHUNK, MOST_WRITTEN
 from tasktwin.wire import Json
 
 FIELDS = ("title", "labels")
@@ -96,6 +96,18 @@ def test_a_write_joins_only_the_rows_beside_it_anew() -> None:
     assert table.count(query, 64) == 4 * CHUNK - 1
     changed = [number for number, chunk in texts.chunks.items() if chunk is not before[number]]
     assert changed == [0]
+
+
+def test_writes_that_nobody_searches_are_forgotten() -> None:
+    table, query = Table(era=None), Query("task", search=(("title",), "x"))
+    table.put("stays", {"title": "x"})
+    assert table.count(query, 64) == 1
+    for n in range(MOST_WRITTEN + 5):
+        table.put(f"{n}", {"title": "x"})
+        table.change(f"{n}", None, n + 2)
+    (texts,) = table.texts.values()
+    assert not texts.chunks
+    assert table.count(query, 64) == 1
 
 
 def test_only_so_many_fields_are_kept_joined() -> None:

@@ -252,7 +252,7 @@ class Table:
         if texts is None:
             if len(self.texts) >= MOST_TEXTS:
                 del self.texts[next(iter(self.texts))]
-            texts = self.texts[fields] = Texts(fields, self.sequences)
+            texts = self.texts[fields] = Texts(fields)
         return texts.holding(text, self.rows, self.sequences)
 
     def _sorted(self, ids: Iterable[str], query: Query) -> Iterator[Row]:

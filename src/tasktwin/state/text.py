@@ -13,6 +13,9 @@ from tasktwin.wire import Json
 CHUNK: Final = 512
 """So many rows, by their creation sequence, are joined to one text."""
 
+MOST_WRITTEN: Final = 10_000
+"""After so many writes without a search nothing is known any more, and all is joined anew."""
+
 _BETWEEN: Final = "\0"
 
 
@@ -28,32 +31,43 @@ class _Chunk(NamedTuple):
 class Texts:
     """The texts of some fields of all rows."""
 
-    __slots__ = ("_known", "_written", "chunks", "fields")
+    __slots__ = ("_count", "_known", "_written", "chunks", "fields")
 
-    def __init__(self, fields: tuple[str, ...], sequences: Mapping[str, int]) -> None:
-        """None is joined yet: all count as written, those of ``sequences``."""
+    def __init__(self, fields: tuple[str, ...]) -> None:
+        """None is joined yet."""
         self.fields = fields
         self.chunks: dict[int, _Chunk] = {}
-        self._written: dict[int, dict[str, None]] = {}
+        self._written: dict[int, dict[str, None]] | None = None  # None: all of them
+        self._count = 0
         self._known: tuple[str, frozenset[str]] | None = None
-        for id, sequence in sequences.items():  # noqa: A001 - as above
-            self.write(id, sequence)
 
     def copy(self) -> "Texts":
         """The same for a table that goes on by itself; what is joined is shared."""
-        twin = Texts(self.fields, {})
-        twin.chunks, twin._known = self.chunks.copy(), self._known
-        twin._written = {number: ids.copy() for number, ids in self._written.items()}
+        twin = Texts(self.fields)
+        twin.chunks, twin._known, twin._count = self.chunks.copy(), self._known, self._count
+        if self._written is not None:
+            twin._written = {number: ids.copy() for number, ids in self._written.items()}
         return twin
 
     def write(self, id: str, sequence: int) -> None:
         """A row was made, changed or removed."""
+        if self._written is None:
+            return
         self._written.setdefault(sequence // CHUNK, {})[id] = None
+        self._count += 1
+        if self._count > MOST_WRITTEN:
+            self.chunks.clear()
+            self._written = None
 
     def holding(self, text: str, rows: Mapping[str, dict[str, Json]], sequences: Mapping[str, int]) -> frozenset[str]:
         """The ids of the rows that a search for ``text`` finds."""
+        if self._written is None:
+            self._written = {}
+            for key, sequence in sequences.items():
+                self._written.setdefault(sequence // CHUNK, {})[key] = None
         if self._written:
-            self._join(rows, sequences)
+            self._join(self._written, rows, sequences)
+            self._written, self._count, self._known = {}, 0, None
         if self._known is None or self._known[0] != text:
             self._known = text, frozenset(self._found(text, rows))
         return self._known[1]
@@ -71,8 +85,13 @@ class Texts:
                 yield chunk.ids[place - 1]
                 at = chunk.text.find(wanted, chunk.starts[place]) if place < len(chunk.starts) else -1
 
-    def _join(self, rows: Mapping[str, dict[str, Json]], sequences: Mapping[str, int]) -> None:
-        for number, written in self._written.items():
+    def _join(
+        self,
+        written_by_chunk: Mapping[int, Iterable[str]],
+        rows: Mapping[str, dict[str, Json]],
+        sequences: Mapping[str, int],
+    ) -> None:
+        for number, written in written_by_chunk.items():
             former = self.chunks.get(number)
             ids = [
                 key
@@ -83,8 +102,6 @@ class Texts:
                 self.chunks[number] = _chunk(ids, rows, self.fields)
             elif former:
                 del self.chunks[number]
-        self._written.clear()
-        self._known = None
 
 
 def holds(row: Mapping[str, Json], fields: Iterable[str], part: Json) -> bool:
