@@ -157,7 +157,9 @@ def test_nothing_that_was_answered_is_lost_when_a_worker_and_then_redis_are_kill
             time.sleep(0.3)
             redis = redis_server.start(port, folder, *DURABLE)
             load.goes_on()
-        rows = {row["id"] for row in httpx2.get(f"{url}/_tasktwin/state/task?limit=10000").json()["items"]}
+        told = httpx2.get(f"{url}/_tasktwin/state/task?limit=10000")
+        assert told.status_code == 200, told.text
+        rows = {row["id"] for row in told.json()["items"]}
         assert set(load.made) <= rows
         assert len(set(load.made)) == len(load.made)
         assert set(load.statuses) <= {200, 503}, load.statuses

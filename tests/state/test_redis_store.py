@@ -385,6 +385,23 @@ def test_nothing_that_was_committed_is_lost_when_redis_is_killed(place: tuple[in
         process.wait()
 
 
+def test_what_was_told_a_redis_that_died_is_in_nobodys_way(place: tuple[int, str]) -> None:
+    port, folder = place
+    process = redis_server.start(port, folder, *DURABLE)
+    store = RedisStore(redis_server.log("kept", f"redis://127.0.0.1:{port}"))
+    store.put("task", "a", {"id": "a"})
+    store.shared.link.say("PUBLISH", "somewhere", "something")
+    process.kill()
+    process.wait()
+    process = redis_server.start(port, folder, *DURABLE)
+    try:
+        store.put("task", "b", {"id": "b"})
+        assert [row["id"] for row in store.find(Query("task"))] == ["a", "b"]
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_what_redis_is_told_while_it_counts_as_gone_is_not_carried_out_later(place: tuple[int, str]) -> None:
     port, folder = place
     process = redis_server.start(port, folder)

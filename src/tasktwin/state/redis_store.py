@@ -159,7 +159,8 @@ class RedisStore(MemoryStore):
 
     def _take_in(self) -> bool:
         link = self.shared.link
-        link.hear()
+        with suppress(UnavailableError):  # what was told before is lost; who has to know of it waits for it
+            link.hear()
         if self._met != link.made:
             news = self.shared.news(-1)
             self._met = link.made
