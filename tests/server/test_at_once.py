@@ -48,6 +48,20 @@ def test_who_has_said_all_there_is_to_say_is_answered(origin: str) -> None:
             assert [each.status for each in replies(read_all(wire))] == [200]
 
 
+def test_all_that_was_asked_before_one_fell_silent_is_answered(origin: str) -> None:
+    with connect(origin) as wire:
+        wire.sendall(LOOK * 3)
+        wire.shutdown(socket.SHUT_WR)
+        assert [each.status for each in replies(read_all(wire))] == [200, 200, 200]
+
+
+def test_who_falls_silent_within_a_body_is_hung_up_on(origin: str) -> None:
+    with connect(origin) as wire:
+        wire.sendall(MAKE[:-5])
+        wire.shutdown(socket.SHUT_WR)
+        assert read_all(wire) == b""
+
+
 def test_whoever_leaves_at_once_is_in_nobody_elses_way(origin: str) -> None:
     for _ in range(20):
         gone = [connect(origin) for _ in range(20)]

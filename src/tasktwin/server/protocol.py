@@ -134,6 +134,8 @@ class Protocol(HttpToolsProtocol):
     _running: RequestResponseCycle | None = None
     _collected = 0
     _driven = False
+    _halted = False
+    _over = False
     _ready: tuple[RequestResponseCycle, Any] | None = None
 
     def data_received(self, data: bytes) -> None:
@@ -154,6 +156,11 @@ class Protocol(HttpToolsProtocol):
             if self.cycle is None or self.cycle.response_complete:
                 self.transport.write(_REFUSED)
             self.transport.close()
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
+        """Whoever has said all there is to say is still answered what waits for what others asked, and then hung up on."""
+        self._over = True
+        return (self._halted or self._ready is not None) and self.cycle is not None and not self.cycle.more_body
 
     def on_body(self, body: bytes) -> None:
         """The request goes on."""
@@ -193,6 +200,9 @@ class Protocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
+            return
+        if self._over:
+            self.transport.close()
             return
         self._idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
@@ -237,10 +247,12 @@ class Protocol(HttpToolsProtocol):
 
     def _take_on(self, answering: Coroutine[Any, Any, None]) -> None:
         """Answer without a task, as long as there is nothing to be waited for but others that do the same."""
+        self._halted = False
         try:
             awaited = answering.send(None)
         except StopIteration:
             return
+        self._halted = isinstance(awaited, Halt)
         if isinstance(awaited, Halt):
             awaited.hold(partial(self._drive, answering))
             return
