@@ -103,7 +103,7 @@ def test_a_step_is_played_as_it_was(step: Step, words: str) -> None:
     text = written(*steps(create(), step))
     assert words in text
     assert f"{URL}/jobs/job-7" in bash(
-        f'sleep() {{ :; }}\ncurl() {{ echo "$@" >&3; }}\njq() {{ echo job-7; }}\nexec 3>&1\n{text}'
+        f'sleep() {{ command sleep 0.3; }}\ncurl() {{ echo "$@" >&3; }}\njq() {{ echo job-7; }}\nexec 3>&1\n{text}'
     )
 
 
