@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx2
 import pytest
@@ -36,8 +37,9 @@ def watch(origin: str, seen: list[int]) -> tuple[socket.socket, threading.Thread
     wire.settimeout(None)
 
     def read() -> None:
-        while chunk := wire.recv(1 << 20):
-            seen.append(len(chunk))
+        with suppress(ConnectionResetError):  # which the shutdown below may look like from here
+            while chunk := wire.recv(1 << 20):
+                seen.append(len(chunk))
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
