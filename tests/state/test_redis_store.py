@@ -231,13 +231,19 @@ def test_what_came_of_a_commit_is_known_however_much_was_told_before_it(before: 
     assert held(one) == held(other)
 
 
-def test_a_commit_of_which_nothing_is_heard_is_undone_here_and_met_if_it_was_made() -> None:
+def promised_and_cut_off() -> tuple[RedisStore, Promise]:
+    """A store whose connection is lost before it is told what came of the row ``a`` that it put."""
     (store,) = several(1)
     store.begin()
     store.put("task", "a", {"id": "a"})
     promise = store.promise()
     assert promise
     store.shared.link.close()
+    return store, promise
+
+
+def test_a_commit_of_which_nothing_is_heard_is_undone_here_and_met_if_it_was_made() -> None:
+    store, promise = promised_and_cut_off()
     with pytest.raises(UnavailableError):
         promise.wait()
     assert store.get("task", "a") is None
@@ -247,12 +253,7 @@ def test_a_commit_of_which_nothing_is_heard_is_undone_here_and_met_if_it_was_mad
 
 
 def test_of_a_commit_that_was_lost_nobody_says_that_it_was_not_made() -> None:
-    (store,) = several(1)
-    store.begin()
-    store.put("task", "a", {"id": "a"})
-    promise = store.promise()
-    assert promise
-    store.shared.link.close()
+    store, promise = promised_and_cut_off()
     store.begin()
     assert store.get("task", "a") is None
     store.rollback()
