@@ -49,11 +49,14 @@ TASK_PATH = "/api/v1/tasks/10000000-0000-4000-8000-000000000001"
 LUA = (
     """
 local heads = {%(heads)s}
+local turn = {%(turn)s}
 local n = 0
 request = function()
   n = n + 1
-  local world = "/_tasktwin/worlds/w" .. (n %% %(worlds)d) .. "/api"
-  if %(share)d > 0 and n %% %(share)d == 0 then return wrk.format("POST", world .. "/api/v1/tasks/", heads, %(body)s) end
+  local kind, world = turn[n %% #turn + 1], "/_tasktwin/worlds/w" .. (n %% %(worlds)d) .. "/api"
+  if kind == "create" then return wrk.format("POST", world .. "/api/v1/tasks/", heads, %(body)s) end
+  if kind == "list" then return wrk.format("GET", world .. "/api/v1/tasks/?page=1&page_size=20&n=" .. n, heads) end
+  if kind == "read anew" then return wrk.format("GET", world .. "%(path)s?n=" .. n, heads) end
   return wrk.format("GET", world .. "%(path)s", heads)
 end
 """
@@ -63,24 +66,31 @@ end
 
 @dataclass(frozen=True)
 class Load(Case):
-    """Requests to many worlds: of so many one creates a task, 0 means none."""
+    """Requests to many worlds, of these kinds in turn. What is listed or read anew was not asked before."""
 
-    share: int = 0
+    turn: tuple[str, ...] = ()
     worlds: int = WORLDS
 
     def lua(self) -> str:
         """The requests as a script for wrk."""
         heads = ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in {**HUMAN, **JSON}.items())
-        told = {"heads": heads, "worlds": self.worlds, "share": self.share, "path": TASK_PATH}
+        told = {"heads": heads, "worlds": self.worlds, "path": TASK_PATH, "turn": ", ".join(map(json.dumps, self.turn))}
         return LUA % {**told, "body": json.dumps(json.dumps(TASK))}
 
 
+def _load(name: str, *turn: str, worlds: int = WORLDS) -> Load:
+    return Load(name, "GET", TASK_PATH, 200, HUMAN, turn=turn, worlds=worlds)
+
+
+READ_OR_CREATE = ("read", "read", "read", "read", "create")
 LOADS = (
-    Load("GET a task, many worlds", "GET", TASK_PATH, 200, HUMAN),
-    Load("POST a task, many worlds", "POST", TASK_PATH, 200, HUMAN, share=1),
-    Load("one POST in five, many worlds", "GET", TASK_PATH, 200, HUMAN, share=5),
-    Load("GET a task, one world", "GET", TASK_PATH, 200, HUMAN, worlds=1),
-    Load("one POST in five, one world", "GET", TASK_PATH, 200, HUMAN, share=5, worlds=1),
+    _load("GET a task, many worlds", "read"),
+    _load("GET, not asked before, many worlds", "read anew"),
+    _load("POST a task, many worlds", "create"),
+    _load("one POST in five, many worlds", *READ_OR_CREATE),
+    _load("POST, list and three GETs, not asked before, many worlds", "create", "list", *["read anew"] * 3),
+    _load("GET a task, one world", "read", worlds=1),
+    _load("one POST in five, one world", *READ_OR_CREATE, worlds=1),
 )
 
 
