@@ -7,6 +7,7 @@ import pytest
 from tests.suite.faulty_twin import Answer, Asked, Fault, Twin, deployed, plainly
 from tests.suite.market import causes, good, good_folder, market, run_on, target_of
 
+from tasktwin.provider import Provider, load
 from tasktwin.suite.lifecycle.phase import lifecycle
 from tasktwin.suite.run import Options, Run
 
@@ -14,6 +15,11 @@ from tasktwin.suite.run import Options, Run
 def run(folder: str, fault: Fault = plainly, **options: Any) -> Run:
     with deployed(folder, fault) as url:
         return run_on(url, lifecycle, **options)
+
+
+def one(folder: str, provider: Provider) -> Run:
+    with deployed(folder, plainly) as url:
+        return run_on(url, lifecycle, provider=provider)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 42])
@@ -55,6 +61,17 @@ def test_a_deployment_with_another_rule_is_found_out(tmp_path: Path, change: str
     assert shown.story
     assert len(shown.story) <= 6
     assert shown.script.startswith("url=")
+
+
+def test_the_path_of_the_server_stands_before_every_path(tmp_path: Path) -> None:
+    under = "openapi: 3.1.0 => openapi: 3.1.0\nservers: [{url: https://jobs.example/v1}]"
+    folder = market(tmp_path / "good", openapi=under)
+    wrong = market(tmp_path / "wrong", openapi=under, provider=f"{FINISH} => {FINISH.replace(', only: [owner]', '')}")
+    whole, found = (one(each, load(folder)) for each in (folder, wrong))
+    assert list(whole.findings) == []
+    assert {way for _, way in whole.taken} == {"create", "start", "finish", "lapse"}
+    assert "access.object" in {each.rule for each in found.findings}
+    assert {line.request.path[:8] for each in found.findings for line in each.story} == {"/v1/jobs"}
 
 
 def test_what_only_we_assume_is_a_note() -> None:

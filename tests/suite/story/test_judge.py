@@ -25,8 +25,7 @@ def step(operation: str, who: str = "ann", key: str = "j1", **more: Any) -> Step
 
 
 def expected(one: Step) -> Answer:
-    operation = good().rules.contract.operations[one.operation]
-    return oracle().answer(one.request(operation, "", lambda ref: ref.pointer))
+    return oracle().answer(one.request(good().rules.contract, lambda ref: ref.pointer))
 
 
 def reply(status: int, body: object = None, **more: Any) -> Reply:
@@ -34,7 +33,7 @@ def reply(status: int, body: object = None, **more: Any) -> Reply:
 
 
 def judged(one: Step, answered: Reply, whose: Whose = "another's") -> Mismatch | None:
-    sent = one.request(good().rules.contract.operations[one.operation], "", lambda ref: ref.pointer)
+    sent = one.request(good().rules.contract, lambda ref: ref.pointer)
     return JUDGE.status(one, expected(one), answered, sent, whose)
 
 
@@ -100,7 +99,7 @@ def test_a_bound_that_we_assume_fails_no_run(
 ) -> None:
     guessed = load(market(tmp_path, openapi=f"{HOURS} => {GUESSED}"))
     one = step("createJob", body={"title": "Bury", "hours": hours}, tries="/hours")
-    asked = one.request(guessed.rules.contract.operations["createJob"], "", lambda ref: ref.pointer)
+    asked = one.request(guessed.rules.contract, lambda ref: ref.pointer)
     found = Judge(guessed).status(one, Oracle(guessed, NOON).answer(asked), reply(status), asked)
     assert found is not None
     assert (found.rule, found.basis.severity) == expected

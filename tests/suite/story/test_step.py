@@ -1,5 +1,6 @@
 """Steps: what they refer to, and the requests that they become on either side."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -8,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.suite.market import create, good, job
 
-from tasktwin.contract import Operation
 from tasktwin.contract.violation import token
 from tasktwin.suite.story.step import Ref, Step, at, filled, refs_in
 from tasktwin.wire import loads
@@ -21,10 +21,6 @@ def nested(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.recursive(
         leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
     )
-
-
-def operation(name: str) -> Operation:
-    return good().rules.contract.operations[name]
 
 
 def nowhere(ref: Ref) -> object:
@@ -74,7 +70,7 @@ def test_every_reference_is_found_and_filled(value: Any) -> None:
 @given(st.text(min_size=1, max_size=12), st.dictionaries(st.sampled_from(["state", "text"]), st.text(max_size=8)))
 def test_whatever_names_a_row_it_stays_one_part_of_the_path(key: str, query: dict[str, str]) -> None:
     request = Step(2, "getJob", "ann", {"job_id": Ref(1, "/id")}, query).request(
-        operation("getJob"), "", lambda _ref: key
+        good().rules.contract, lambda _ref: key
     )
     path, _, text = request.path.partition("?")
     assert path.isascii()
@@ -85,7 +81,7 @@ def test_whatever_names_a_row_it_stays_one_part_of_the_path(key: str, query: dic
 
 def test_a_step_is_the_request_of_its_operation() -> None:
     request = job(2, "updateJob", "ben", body={"title": Ref(1, "/title")}).request(
-        operation("updateJob"), "/v1", lambda ref: f"({ref.pointer})"
+        replace(good().rules.contract, prefix="/v1"), lambda ref: f"({ref.pointer})"
     )
     assert (request.method, request.path, request.as_, request.operation) == (
         "PATCH",
@@ -111,7 +107,7 @@ def test_a_step_is_the_request_of_its_operation() -> None:
     ids=["none", "JSON", "empty object", "raw", "raw and empty", "media", "its own header"],
 )
 def test_a_body_is_sent_as_what_it_is(step: Step, body: bytes, media: str | None) -> None:
-    request = step.request(operation("createJob"), "", nowhere)
+    request = step.request(good().rules.contract, nowhere)
     assert request.body == body
     assert {name.lower(): value for name, value in request.headers.items()}.get("content-type") == media
 
@@ -120,7 +116,7 @@ def test_a_body_is_sent_as_what_it_is(step: Step, body: bytes, media: str | None
     ("value", "text"), [(True, "true"), (3, "3"), ("a b&c", "a+b%26c"), ("", "")], ids=["boolean", "number", "text", "empty"]
 )  # fmt: skip
 def test_query_values_are_written_as_forms_are(value: object, text: str) -> None:
-    request = Step(1, "listJobs", query={"state": value, "text": None}).request(operation("listJobs"), "", nowhere)
+    request = Step(1, "listJobs", query={"state": value, "text": None}).request(good().rules.contract, nowhere)
     assert request.path == f"/jobs?state={text}"
 
 
@@ -140,4 +136,4 @@ def test_a_step_says_which_steps_it_needs() -> None:
 
 def test_a_value_that_is_not_there_is_an_error_of_the_story() -> None:
     with pytest.raises(KeyError, match="/id"):
-        job(2, "getJob").request(operation("getJob"), "", nowhere)
+        job(2, "getJob").request(good().rules.contract, nowhere)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from tasktwin.suite.lifecycle.atlas import Atlas, explore
 from tasktwin.suite.lifecycle.tour import Guide
 from tasktwin.suite.run import Run
-from tasktwin.suite.story.inputs import Inputs
 from tasktwin.suite.story.sketch import Desk
 from tasktwin.suite.story.stage import Theatre
-from tasktwin.suite.traffic import Request
+from tasktwin.suite.story.step import probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +33,10 @@ def _made(run: Run) -> Ground:
     allowed = {
         name: each
         for name, each in theatre.inputs.items()
-        if name not in rules.streams and run.target.may_send(_probe(each))
+        if name not in rules.streams and run.target.may_send(probe(rules.contract, name))
     }
     desk = Desk(run.provider, allowed, theatre.oracle.now, run.options.seed)
     principals = [name for name in rules.principals if name in run.target.callers.headers]
     atlas = explore(desk, principals, may_wait=run.target.has_clock, streams=rules.streams)
     theatre.compare_beginnings(Guide(desk, atlas, principals, run.asked_for).beginnings())
     return Ground(theatre, desk, atlas, principals)
-
-
-def _probe(each: Inputs) -> Request:
-    return Request(each.operation.method, each.operation.path, operation=each.operation.id)

@@ -59,16 +59,16 @@ def _remaining(data: Mapping[str, Json], limit: Limit) -> str:
 
 def _asked(limit: Limit, desk: Desk) -> Inputs | None:
     """An operation that falls under a limit and needs no row: one that only looks, if there is one."""
+    prefix = desk.provider.rules.contract.prefix
     fitting = [
         each
         for each in desk.inputs.values()
-        if each.operation.method in limit.methods and not each.needed and _covers(limit, each)
+        if each.operation.method in limit.methods and not each.needed and _covers(limit, prefix + each.operation.path)
     ]
     return min(fitting, key=lambda each: each.writes, default=None)
 
 
-def _covers(limit: Limit, each: Inputs) -> bool:
-    path = each.operation.path
+def _covers(limit: Limit, path: str) -> bool:
     return any(
         pattern in {"*", path} or (pattern.endswith("*") and path.startswith(pattern[:-1])) for pattern in limit.paths
     )

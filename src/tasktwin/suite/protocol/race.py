@@ -176,8 +176,7 @@ def _copies(step: Step, count: int) -> tuple[Step, ...]:
 
 
 def _request(desk: Desk, sketch: Sketch, step: Step) -> Request:
-    operation = desk.provider.rules.contract.operations[step.operation]
-    return step.request(operation, "", sketch.look)
+    return step.request(desk.provider.rules.contract, sketch.look)
 
 
 def _looks(desk: Desk, sketch: Sketch, steps: Sequence[Step]) -> tuple[Step, ...]:

@@ -23,12 +23,12 @@ from tasktwin.suite.protocol.rpc_envelope import (
     odd_ones,
     speaks,
 )
-from tasktwin.suite.protocol.stream_plan import as_rpc, asked
+from tasktwin.suite.protocol.stream_plan import as_rpc
 from tasktwin.suite.story.inputs import Inputs, Place
 from tasktwin.suite.story.judge import Mismatch, short
 from tasktwin.suite.story.sketch import Desk, identifiers, step_of
 from tasktwin.suite.story.stage import Stage, Taken, Theatre, finding
-from tasktwin.suite.story.step import Ref, Step
+from tasktwin.suite.story.step import Ref, Step, probe
 from tasktwin.suite.traffic import NOBODY
 from tasktwin.wire import Json
 
@@ -61,7 +61,11 @@ def units(theatre: Theatre, atlas: Atlas, desk: Desk) -> list[tuple[str, Callabl
     run = theatre.run
     found: list[tuple[str, Callable[[], None]]] = []
     for name, binding in run.provider.rules.bindings.items():
-        if binding.verb != "rpc" or not run.asked_for(name) or not run.target.may_send(asked(Step(0, name), desk)):
+        if (
+            binding.verb != "rpc"
+            or not run.asked_for(name)
+            or not run.target.may_send(probe(desk.provider.rules.contract, name))
+        ):
             continue
         found.append((f"envelope of {name}", partial(_twice, theatre, partial(_envelope, theatre, name))))
         for label, method in binding.methods.items():
@@ -194,13 +198,13 @@ def _refused(speech: Speech, place: Found, stage: Stage) -> list[Judged]:
     """The method in one state by everybody and nobody, wherever it changes nothing."""
     if not all(stage.take(step).in_step for step in place.sketch.steps):
         return []
-    operation = speech.desk.provider.rules.contract.operations[speech.operation]
+    contract = speech.desk.provider.rules.contract
     n = FIRST
     for who in [*speech.theatre.run.target.callers.headers, NOBODY]:
         for rest in _calls(speech, place, who):
             step = speech.call(rest)
             speech.desk.open(place.sketch)
-            answer = speech.desk.oracle.answer(step.request(operation, "", place.sketch.look))
+            answer = speech.desk.oracle.answer(step.request(contract, place.sketch.look))
             done = speech.inputs.writes and answer.good and not answer.kind
             if answer.taken or done or not answer.modelled:
                 continue

@@ -8,12 +8,12 @@ from typing import Final, Self, TypeAlias
 from tasktwin.suite import certainty
 from tasktwin.suite.finding import Basis
 from tasktwin.suite.lifecycle.atlas import Atlas
-from tasktwin.suite.protocol.stream_plan import OPEN, Plan, asked, plans
+from tasktwin.suite.protocol.stream_plan import OPEN, Plan, plans
 from tasktwin.suite.story.judge import Mismatch
 from tasktwin.suite.story.listener import SHORT, Listener, listen
 from tasktwin.suite.story.sketch import Desk
 from tasktwin.suite.story.stage import NEAR, Stage, Taken, Theatre, finding
-from tasktwin.suite.story.step import Ref, Step
+from tasktwin.suite.story.step import Ref, Step, probe
 from tasktwin.suite.story.telling import Judged, rest, same, sound, story
 
 RESUME: Final = "Last-Event-ID"
@@ -46,7 +46,8 @@ def units(theatre: Theatre, atlas: Atlas, desk: Desk) -> list[tuple[str, Callabl
     principals = [name for name in run.provider.rules.principals if name in run.target.callers.headers]
     found: list[tuple[str, Callable[[], None]]] = []
     for plan in plans(desk, atlas, theatre.inputs, principals):
-        if not run.asked_for(plan.open.operation) or not run.target.may_send(asked(plan.open, desk)):
+        opens = plan.open.operation
+        if not run.asked_for(opens) or not run.target.may_send(probe(desk.provider.rules.contract, opens)):
             continue
         case = Case(plan)
         for name, play in (("stream", _told), ("reconnect to", _cut), ("silence of", _silent)):

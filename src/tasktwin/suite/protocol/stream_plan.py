@@ -11,7 +11,6 @@ from tasktwin.suite.story.inputs import Inputs, Place
 from tasktwin.suite.story.sketch import Desk, Handle, Sketch, step_of
 from tasktwin.suite.story.step import Step
 from tasktwin.suite.story.telling import Topic
-from tasktwin.suite.traffic import Request
 from tasktwin.wire import Json
 
 MOST_STEPS = 6
@@ -136,8 +135,7 @@ def _beginning(atlas: Atlas, collection: str) -> Found | None:
 
 
 def _opened(desk: Desk, sketch: Sketch, step: Step) -> Subscription | None:
-    operation = desk.provider.rules.contract.operations[step.operation]
-    return desk.oracle.listen(step.request(operation, "", sketch.look))[1]
+    return desk.oracle.listen(step.request(desk.provider.rules.contract, sketch.look))[1]
 
 
 def _opens(desk: Desk, sketch: Sketch, step: Step) -> bool:
@@ -229,9 +227,3 @@ def _numbered(value: Json, number: int) -> Json:
     if isinstance(value, Mapping):
         return {name: _numbered(inner, number) for name, inner in value.items()}
     return f"{value} ({number})" if isinstance(value, str) and " " in value else value
-
-
-def asked(step: Step, desk: Desk) -> Request:
-    """A step as it is asked whether it may be sent."""
-    operation = desk.provider.rules.contract.operations[step.operation]
-    return Request(operation.method, operation.path, operation=operation.id)

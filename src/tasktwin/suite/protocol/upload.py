@@ -17,7 +17,7 @@ from tasktwin.suite.story.judge import Mismatch
 from tasktwin.suite.story.pursue import report_seen_twice
 from tasktwin.suite.story.sketch import Desk, Sketch
 from tasktwin.suite.story.stage import Stage, Taken, Theatre
-from tasktwin.suite.story.step import Look, Ref, Step, at
+from tasktwin.suite.story.step import Look, Ref, Step, at, probe
 from tasktwin.suite.traffic import Request
 from tasktwin.wire import Json
 
@@ -64,18 +64,13 @@ def units(theatre: Theatre, atlas: Atlas, desk: Desk) -> list[tuple[str, Callabl
     """One unit for each operation that gives a form."""
     run = theatre.run
     upload = next((name for name, one in desk.provider.rules.bindings.items() if one.verb == "upload"), "")
-    if not upload or not run.target.may_send(_probe(desk, upload)):
+    if not upload or not run.target.may_send(probe(desk.provider.rules.contract, upload)):
         return []
     return [
         (way.name, partial(report_seen_twice, theatre, partial(_play, way, upload)))
         for way in _ways(desk, atlas, upload)
         if any(run.asked_for(step.operation) for step in (*way.before[-1:], *way.after))
     ]
-
-
-def _probe(desk: Desk, upload: str) -> Request:
-    operation = desk.provider.rules.contract.operations[upload]
-    return Request(operation.method, operation.path, operation=upload)
 
 
 def _play(way: Way, upload: str, stage: Stage) -> list[tuple[Taken, Mismatch]]:

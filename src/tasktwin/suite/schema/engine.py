@@ -31,6 +31,7 @@ from tasktwin.suite.schema.check import registered
 from tasktwin.suite.schema.choice import Off, is_off, turned_off
 from tasktwin.suite.schema.failure import CONFORMANCE, cause_of, findings_of
 from tasktwin.suite.schema.transport import TargetTransport, is_broken
+from tasktwin.suite.story.step import probe
 from tasktwin.suite.traffic import Request
 
 MOST_EVENTS = 50
@@ -179,11 +180,11 @@ def _checking(engine: Engine) -> Iterator[Engine]:
 
 def chosen(run: Run) -> list[Operation]:
     """The operations that were asked for and may be sent."""
-    prefix = run.provider.rules.contract.prefix
+    contract = run.provider.rules.contract
     return [
         each
-        for each in run.provider.rules.contract.operations.values()
-        if run.asked_for(each.id) and run.target.may_send(Request(each.method, prefix + each.path, operation=each.id))
+        for each in contract.operations.values()
+        if run.asked_for(each.id) and run.target.may_send(probe(contract, each.id))
     ]
 
 

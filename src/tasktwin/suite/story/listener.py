@@ -101,11 +101,11 @@ class Listener:
 def listen(stage: Stage, step: Step) -> Listener | None:
     """Open a stream on both sides; ``None`` if an earlier answer lacks what the step needs. Raises like ``Target.send``."""
     theatre, target = stage.theatre, stage.run.target
-    operation = stage.run.provider.rules.contract.operations[step.operation]
+    contract = stage.run.provider.rules.contract
     theatre.settle()
     try:
-        mine = step.request(operation, "", stage.ours.look)
-        other = step.request(operation, "", stage.theirs.look)
+        mine = step.request(contract, stage.ours.look)
+        other = step.request(contract, stage.theirs.look)
     except KeyError:
         return None
     oracle = theatre.oracle

@@ -70,8 +70,7 @@ class Desk:
         """What a step would bring; it happens."""
         if step.wait:
             self.oracle.until(self.oracle.now + round(step.wait * 1_000_000))
-        operation = self.provider.rules.contract.operations[step.operation]
-        return self.oracle.answer(step.request(operation, "", sketch.look))
+        return self.oracle.answer(step.request(self.provider.rules.contract, sketch.look))
 
     def take(self, sketch: Sketch, step: Step) -> Answer:
         """Add a step to a sketch."""

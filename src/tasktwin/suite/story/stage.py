@@ -177,14 +177,14 @@ class Stage:
         A refusal for too many requests ends the story, but for who does not ``obey``.
         """
         target, oracle = self.run.target, self.theatre.oracle
-        operation = self.run.provider.rules.contract.operations[step.operation]
+        contract = self.run.provider.rules.contract
         if step.wait and not target.pass_time(step.wait):
             return self._broken(step, f"{step.wait:g} s are too long to wait")
         began = oracle.world.taken.copy()
         self.theatre.settle()
         try:
-            mine = step.request(operation, "", self.ours.look)
-            other = step.request(operation, "", self.theirs.look)
+            mine = step.request(contract, self.ours.look)
+            other = step.request(contract, self.theirs.look)
         except KeyError as error:
             return self._broken(step, f"an earlier answer has nothing at {error}")
         if not all(self._is_same(ref) for ref in step.references()):
@@ -307,10 +307,9 @@ class Stage:
         side = Side()
         steps = [(one.step, when) for one, when in zip(self.taken, self._times, strict=False)]
         for each, now in [*steps, (step, self._times[-1])]:
-            operation = self.run.provider.rules.contract.operations[each.operation]
             oracle.until(now)
             try:
-                side.answers[each.key] = oracle.answer(each.request(operation, "", side.look)).shape
+                side.answers[each.key] = oracle.answer(each.request(self.run.provider.rules.contract, side.look)).shape
             except KeyError:
                 side.answers[each.key] = None
         return side.answers[step.key]
@@ -366,7 +365,7 @@ class Stage:
             ):
                 request = Step(0, each.operation.id, step.as_, {**each.path, each.main.name: key})
                 with self.theatre.oracle.trying() as oracle:
-                    return not oracle.answer(request.request(each.operation, "", self.ours.look)).good
+                    return not oracle.answer(request.request(self.run.provider.rules.contract, self.ours.look)).good
         return False
 
     def _remember(self, step: Step, ours: Json, theirs: Json) -> None:

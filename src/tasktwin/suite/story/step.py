@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 from urllib.parse import quote, urlencode
 
-from tasktwin.contract import Operation
+from tasktwin.contract import Contract
 from tasktwin.suite.traffic import Request
 from tasktwin.wire import Json, dumps
 
@@ -63,13 +63,14 @@ class Step:
             ref.step for ref in refs_in([*self.path.values(), *self.query.values(), *self.headers.values(), self.body])
         }
 
-    def request(self, operation: Operation, prefix: str, look: Look) -> Request:
+    def request(self, contract: Contract, look: Look) -> Request:
         """The request, by what the references stand for on one side."""
-        path = operation.path
+        operation = contract.operations[self.operation]
+        path = contract.prefix + operation.path
         for name, value in self.path.items():
             path = path.replace(f"{{{name}}}", quote(_text(filled(value, look)), safe="@"))
         pairs = [(name, _text(value)) for name, value in filled(dict(self.query), look).items() if value is not None]
-        target = prefix + path + (f"?{urlencode(pairs)}" if pairs else "")
+        target = path + (f"?{urlencode(pairs)}" if pairs else "")
         headers = {name: _text(filled(value, look)) for name, value in self.headers.items()}
         body = self.raw if self.raw is not None else b"" if self.body is None else dumps(filled(self.body, look))
         if body and "content-type" not in {name.lower() for name in headers}:
@@ -79,6 +80,12 @@ class Step:
     def renamed(self, key: int) -> "Step":
         """The same under another key."""
         return replace(self, key=key)
+
+
+def probe(contract: Contract, operation: str) -> Request:
+    """An operation's request as it is asked whether it may be sent, with nothing filled in."""
+    asked = contract.operations[operation]
+    return Request(asked.method, contract.prefix + asked.path, operation=operation)
 
 
 def refs_in(value: Value) -> Iterator[Ref]:

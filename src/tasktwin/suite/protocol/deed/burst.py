@@ -179,8 +179,7 @@ class _Line:
 
 
 def _request(stage: Stage, step: Step, *, ours: bool) -> Request:
-    operation = stage.run.provider.rules.contract.operations[step.operation]
-    return step.request(operation, "", (stage.ours if ours else stage.theirs).look)
+    return step.request(stage.run.provider.rules.contract, (stage.ours if ours else stage.theirs).look)
 
 
 def _is_throttled(reply: Reply) -> bool:
