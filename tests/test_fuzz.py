@@ -31,6 +31,24 @@ FAST = ("--phases", "lifecycle", "--max-examples", "4", "--quiet")
 ALL_SENT = "its share of the time was over before all was sent"
 BOTH = ("--phases", "protocol,lifecycle")
 
+NOTES = """\
+openapi: 3.1.0
+info: {title: Notes, version: "1"}
+servers: [{url: https://notes.example/v1}]
+security: [{key: []}]
+components:
+  securitySchemes: {key: {type: http, scheme: bearer}}
+  schemas:
+    Note: {type: object, required: [text], properties: {id: {type: string, readOnly: true}, text: {type: string, example: Buy milk}}}
+paths:
+  /notes:
+    get: {operationId: listNotes, responses: {"200": {description: All., content: {application/json: {schema: {type: array, items: {$ref: "#/components/schemas/Note"}}}}}, default: &else {description: Else., content: {application/problem+json: {}}}}}
+    post: {operationId: makeNote, requestBody: {required: true, content: &note {application/json: {schema: {$ref: "#/components/schemas/Note"}}}}, responses: {"201": {description: Made., content: *note}, default: *else}}
+  /notes/{note_id}:
+    parameters: [{name: note_id, in: path, required: true, schema: {type: string}}]
+    get: {operationId: getNote, responses: {"200": {description: One., content: *note}, default: *else}}
+"""
+
 needs_jq = pytest.mark.skipif(not (shutil.which("jq") and shutil.which("curl")), reason="needs jq and curl")
 
 
@@ -307,6 +325,25 @@ def forwarded(twin: httpx2.Client, asked: Asked) -> Parts:
 def test_notes_alone_fail_nothing(serve: Serve, tmp_path: Path) -> None:
     path = market(tmp_path, provider="parked: {status: 202 => parked: {status: 203")
     assert told(serve(path))[0] == 0
+
+
+def test_a_run_without_the_time_to_ask_anything_is_not_fine(good: str) -> None:
+    done = fuzz(good, *FAST, "--time-budget", "1ms")
+    assert done.returncode == 3
+    assert "error: nothing was asked of the target: the time is over" in done.stderr
+
+
+def test_whoever_calls_an_api_that_names_nobody_plays_stories_too(tmp_path: Path) -> None:
+    (tmp_path / "openapi.yaml").write_text(NOTES)
+    (tmp_path / "who.yaml").write_text("me: {Authorization: Bearer real}\n")
+    words = ("--phases", "lifecycle", "--credentials", str(tmp_path / "who.yaml"))
+    for url in served(str(tmp_path)):
+        code, report = told(url, *words, provider=str(tmp_path))
+    assert code == 0
+    statuses = {name: each["statuses"] for name, each in report["coverage"]["operations"].items()}
+    assert all(
+        statuses[name][status] for name, status in (("makeNote", "201"), ("listNotes", "200"), ("getNote", "200"))
+    )
 
 
 def test_nobody_there_is_exit_code_3() -> None:

@@ -124,6 +124,7 @@ def test_no_text_ends_in_anything_but_a_value_or_an_error(tmp_path_factory: pyte
         ("opn", ["open", "done"], "Did you mean 'open'?"),
         ("xyz", ["open", "done"], "Known are: done, open."),
         ("xyz", [], "There are none."),
+        ("xyz", list(map(str, range(10, 42))), f"Known are: {', '.join(map(str, range(10, 40)))} and 2 more."),
     ],
 )
 def test_a_hint_names_what_is_close_or_else_what_is_known(word: str, known: list[str], hint: str) -> None:

@@ -10,6 +10,8 @@ from tests.suite.report.small_run import ASSUMED, COMMAND, URL, finding, line, s
 
 from tasktwin.suite.run import Run
 from tasktwin.suite.summary import print_summary, summary
+from tasktwin.suite.target import Callers
+from tasktwin.suite.traffic import Reply, Request, Sent
 
 
 def printed(run: Run, *, width: int = 120, colour: bool = False) -> str:
@@ -108,6 +110,18 @@ def test_where_no_answer_was_a_success_the_url_is_asked_for() -> None:
     run.answered.clear()
     run.answered["getTask", 404] = 3
     assert "beware     no answer was a success: is this the API's base URL" in printed(run)
+
+
+def test_callers_for_whom_nothing_succeeds_are_told() -> None:
+    run = small_run(callers=Callers({"human_alice": {}, "human_bob": {}}, secret=True))
+    for who, status in (("human_alice", 401), ("human_bob", 401), ("human_bob", 200), ("human_alice", 401)):
+        request = Request("GET", "/api/v1/wallet/", who, operation="getWallet")
+        run.target.traffic.append(Sent(9, "lifecycle", request, Reply(status), 0))
+    told = "of human_alice nothing succeeded that needs credentials, and 2 requests were answered 401: are these"
+    assert f"beware     {told} credentials valid there?" in printed(run).splitlines()
+    assert told in summary(run)["doubts"][0]
+    run.target.callers.secret = False
+    assert "are the demo credentials valid there? --credentials FILE says which to send." in printed(run)
 
 
 def test_a_thousand_findings_are_not_all_told() -> None:

@@ -286,4 +286,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     close = get_close_matches(word, known, 1)
     if close:
         return f"Did you mean {close[0]!r}?"
-    return f"Known are: {', '.join(sorted(known)[:30])}." if known else "There are none."
+    more = f" and {len(known) - 30} more" if len(known) > 30 else ""
+    return f"Known are: {', '.join(sorted(known)[:30])}{more}." if known else "There are none."

@@ -64,9 +64,8 @@ def _ends(account: Account, reports: Sequence[Path]) -> Iterator[tuple[str, str]
         yield "left over", each
     if len(account.leftovers) > MOST_LEFT:
         yield "left over", f"and {len(account.leftovers) - MOST_LEFT:,} more: --report DIR lists all"
-    statuses = {status for each in account.operations for status in each.statuses}
-    if statuses - {0, 429} and not any(200 <= each < 300 for each in statuses):
-        yield "beware", "no answer was a success: is this the API's base URL, and are the credentials valid there?"
+    for each in account.doubts:
+        yield "beware", each
     yield "covered", _coverage(account)
     for path in reports:
         yield "report", str(path)

@@ -1,15 +1,17 @@
 """What may be sent: decided before anything is, for each operation."""
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from tests.provider.small import write
 
 from tasktwin.errors import MisuseError
 from tasktwin.provider import load
 from tasktwin.suite.command.order import Order, is_loopback, phases, rate, shard, span
-from tasktwin.suite.command.plan import Permission, plan_of
+from tasktwin.suite.command.plan import Permission, plan_of, print_plan
 from tasktwin.suite.target import Callers
 from tasktwin.suite.traffic import Request
 
@@ -99,3 +101,29 @@ def test_words_of_the_command_line_are_read() -> None:
 def test_what_is_no_span_is_refused(text: str) -> None:
     with pytest.raises(MisuseError, match="is no span of time"):
         span("--time-budget", text)
+
+
+OPEN = """\
+openapi: 3.1.0
+info: {title: Notes, version: "1"}
+paths:
+  /notes: {get: {operationId: listNotes, responses: {"200": {description: All.}}}}
+"""
+CLOSED = f"{OPEN}security: [{{key: []}}]\ncomponents: {{securitySchemes: {{key: {{type: http, scheme: bearer}}}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("document", "callers", "told"),
+    [
+        (OPEN, Callers({}), "nobody: it asks for no credentials"),
+        (CLOSED, Callers({}), "nobody, though it asks for credentials: --credentials FILE says whose"),
+        (CLOSED, Callers({"me": {"Authorization": "Bearer x"}}, secret=True), "me (your credentials)"),
+    ],
+    ids=["open", "closed", "own"],
+)
+def test_a_plan_says_who_calls(tmp_path: Path, document: str, callers: Callers, told: str) -> None:
+    (tmp_path / "openapi.yaml").write_text(document)
+    out = StringIO()
+    order = Order("fuzz", "http://127.0.0.1", str(tmp_path), ("lifecycle",))
+    print_plan(plan_of(order, load(str(tmp_path)), callers), Console(file=out), whole=False)
+    assert f"callers     {told}" in out.getvalue()

@@ -66,6 +66,9 @@ def test_the_script_of_a_finding_shows_it_again(serve: Serve, tmp_path: Path) ->
     assert "wrong_state" in shown.stdout
     assert """post_id=$(jq -r '.["id"]'""" in found.script
     assert '"advance":345600.0' in found.script
+    assert shown.stdout.startswith("HTTP/1.1 409"), "only the last answer is shown"
+    assert "\n# 1. ann: createJob: " in found.script
+    assert found.script.endswith(f"# expected: {found.expected}\n# actual:   {found.actual}\n")
 
 
 def test_time_passes_before_a_step_that_waits(serve: Serve, tmp_path: Path) -> None:

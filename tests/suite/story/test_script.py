@@ -66,6 +66,14 @@ def test_earlier_answers_to_the_same_are_shown_too_because_one_compares_them() -
     assert 'echo "$answer"' in written(*steps(create(), create(2), job(3, "startJob", made=1), create(4)))
 
 
+def test_where_a_target_contradicts_itself_other_earlier_answers_are_shown_too() -> None:
+    played = steps(create(), job(2, "startJob"), job(3, "getJob"))
+    text = script(TARGET, played, "", against_itself=True)
+    assert text.count("HTTP %{http_code}") == 3
+    assert 'echo "$answer"' in text
+    assert ">/dev/null" not in text
+
+
 def test_the_time_that_passes_while_a_stream_is_open_passes_before_it_is_shown() -> None:
     text = script(TARGET, steps(create(), job(2, "getJob", listens=2.0)), "", 30.5)
     assert text.index("sleep 30.5") < text.index("cat ")

@@ -38,7 +38,10 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is going to happen. ``requests`` is an estimate; ``seconds`` bounds the run, ``None`` for no bound."""
+    """What is going to happen. ``requests`` is an estimate; ``seconds`` bounds the run, ``None`` for no bound.
+
+    ``open``: no operation asks for credentials.
+    """
 
     command: str
     url: str
@@ -46,6 +49,7 @@ class Plan:
     phases: tuple[str, ...]
     principals: tuple[str, ...]
     own_credentials: bool
+    open: bool
     operations: tuple[Planned, ...]
     requests: int
     rate: float
@@ -75,6 +79,7 @@ def plan_of(order: Order, provider: Provider, callers: Callers) -> Plan:
         order.phases,
         tuple(callers.headers),
         callers.secret,
+        all(not each.security or not all(each.security) for each in asked),
         planned,
         _estimate(order, sum(each.allowed for each in planned), steps),
         order.rate,
@@ -205,11 +210,7 @@ def print_plan(plan: Plan, console: "Console", *, whole: bool) -> None:
     say("phases", ", ".join(plan.phases))
     if plan.scenarios:
         say("scenarios", ", ".join(plan.scenarios))
-    whose = "your credentials" if plan.own_credentials else "demo credentials"
-    say(
-        "callers",
-        f"{', '.join(plan.principals)} ({whose})" if plan.principals else "nobody: it asks for no credentials",
-    )
+    say("callers", _callers(plan))
     writing = [each for each in plan.operations if each.writes]
     denied = [each.id for each in writing if not each.allowed]
     say(
@@ -230,3 +231,12 @@ def print_plan(plan: Plan, console: "Console", *, whole: bool) -> None:
     shards = f", shard {plan.shard[0]}/{plan.shard[1]}" if plan.shard[1] > 1 else ""
     workers = f", {plan.workers} workers" if plan.workers > 1 else ""
     say("seed", f"{plan.seed}{shards}{workers}")
+
+
+def _callers(plan: Plan) -> str:
+    if plan.principals:
+        whose = "your credentials" if plan.own_credentials else "demo credentials"
+        return f"{', '.join(plan.principals)} ({whose})"
+    if plan.open:
+        return "nobody: it asks for no credentials"
+    return "nobody, though it asks for credentials: --credentials FILE says whose, or `principals` in provider.yaml"

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 
+from tasktwin.behaviour.rules import DemoPrincipal
 from tasktwin.errors import MisuseError
 from tasktwin.provider import Provider
 from tasktwin.provider.credential_file import read_credentials
@@ -89,12 +90,20 @@ def open_session(
     budget = Budget(order.time_budget, None, order.rate)
     target = Target(order.url, callers, budget, Permission(provider, order.globs), order.patience)
     options = Options(order.phases, order.seed, order.max_examples, order.operations, order.shard, order.cleanup)
-    run = Run(provider, target, options, Findings(known), tell)
+    run = Run(_peopled(provider, callers), target, options, Findings(known), tell)
     cleaner = Cleaner(run)
     target.observers += [cleaner.observe]
     target.waits = lambda seconds, why: run.tell(Waits(target.phase, seconds, why))
     target.beats = _beats(provider)
     return Session(order, run, cleaner)
+
+
+def _peopled(provider: Provider, callers: Callers) -> Provider:
+    """The provider; where its data name no principals with the user's: its twin takes any credential then."""
+    if provider.rules.principals:
+        return provider
+    known = {name: DemoPrincipal(name, headers, "") for name, headers in callers.headers.items()}
+    return replace(provider, rules=replace(provider.rules, principals=known))
 
 
 def _beats(provider: Provider) -> dict[str, float]:

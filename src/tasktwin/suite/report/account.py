@@ -9,6 +9,7 @@ from tasktwin.behaviour.lifecycle import Lifecycle
 from tasktwin.provider import Provider
 from tasktwin.state import Clock, format_instant
 from tasktwin.suite.finding import Finding, as_json
+from tasktwin.suite.report.doubt import doubts
 from tasktwin.suite.report.mask import Mask
 from tasktwin.suite.run import Run
 from tasktwin.wire import Json
@@ -64,7 +65,10 @@ class Walked:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """All of it. ``seconds`` is how long the run took, ``at`` when this was written (RFC 3339)."""
+    """All of it. ``seconds`` is how long the run took, ``at`` when this was written (RFC 3339).
+
+    ``doubts`` are why it may say nothing of the deployment.
+    """
 
     provider: Provider
     command: str
@@ -82,6 +86,7 @@ class Account:
     operations: tuple[Asked, ...]
     lifecycles: tuple[Walked, ...]
     leftovers: tuple[str, ...]
+    doubts: tuple[str, ...]
 
     @property
     def failures(self) -> int:
@@ -112,6 +117,7 @@ def account_of(run: Run, *, command: str, url: str) -> Account:
             for lifecycle in run.provider.rules.lifecycles.values()
         ),
         leftovers=tuple(mask.text(each, 2_048) for each in run.leftovers),
+        doubts=tuple(mask.text(each, 2_048) for each in doubts(run)),
     )
 
 
@@ -141,6 +147,7 @@ def as_document(account: Account) -> dict[str, Json]:
             {"phase": part.name, "what": what, "why": why} for part in account.parts for what, why in part.skipped
         ],
         "leftovers": list(account.leftovers),
+        "doubts": list(account.doubts),
         "coverage": _coverage(account),
     }
 

@@ -19,8 +19,11 @@ MOST_SECONDS = 30
 """So long a stream is listened to."""
 
 
-def script(run: Run, kept: Sequence[Played], time: TargetTime) -> str:
-    """The lines, one after the other; the last answer is shown with its head."""
+def script(run: Run, kept: Sequence[Played], time: TargetTime, told: str) -> str:
+    """The lines, one after the other; the last answer is shown with its head.
+
+    ``told`` says what to expect, as comments at the end.
+    """
     lines = [f"url={quote(run.target.url)}"]
     if time.world:
         lines.append(_order(time, "/reset", {}))
@@ -33,14 +36,24 @@ def script(run: Run, kept: Sequence[Played], time: TargetTime) -> str:
             wish = {"id": each.triggered, "collection": each.step.trigger.collection}
             wish = {name: value for name, value in wish.items() if value}
             lines.append(_order(time, f"/events/{each.step.trigger.name}", wish, known))
+        request, about = each.line.request, each.line.about
+        lines.append(
+            f"# {n + 1}. {request.as_ or 'nobody'}: {request.operation}" + (f": {_one_line(about)}" if about else "")
+        )
         is_last = n == len(kept) - 1
         options = WITH_HEAD if is_last else PLAIN
         options += f" -N --max-time {MOST_SECONDS}" if each.step.stream else ""
-        call = curl(each.line.request, run.target.callers, known, options)
+        call = curl(request, run.target.callers, known, options)
         given = {} if is_last else _given(each, {name for owner, name in wanted if owner == each.step.id})
-        lines += [f"answer=$({call})", *given.values()] if given else [call]
+        lines += [f"answer=$({call})", *given.values()] if given else [call if is_last else f"{call} >/dev/null"]
         known |= {value: variable(f"{each.step.id}_{name}") for name, value in _values(each, given).items()}
+    lines += [f"# {each}" for each in told.splitlines()]
     return "\n".join(lines) + "\n"
+
+
+def _one_line(text: str) -> str:
+    """A comment ends with its line."""
+    return " ".join(text.split())
 
 
 def _order(time: TargetTime, path: str, wish: Mapping[str, Json], known: Mapping[str, str] = NOTHING) -> str:

@@ -33,17 +33,19 @@ def finding(run: Run, place: Place, found: Sequence[Unmet], played: Sequence[Pla
     first = found[0]
     status = f"status {played[-1].line.reply.status}" if played else ""
     told = "; ".join(each.actual for each in found)
+    expected = " and ".join(each.expected for each in found)
+    actual = told if "$statusCode" in told or "status" in told else f"{told} ({status})"
     return Finding(
         RULE,
         step.operation,
         f"{_called(scenario, flow)}, step {step.id}: {first.actual}",
-        " and ".join(each.expected for each in found),
-        told if "$statusCode" in told or "status" in told else f"{told} ({status})",
+        expected,
+        actual,
         _basis(run.provider, place),
         f"{RULE}:{scenario.name}:{flow.id}:{step.id}",
         "scenarios",
         tuple(each.line for each in kept),
-        script(run, kept, time),
+        script(run, kept, time, f"expected: {expected}\nactual:   {actual}"),
         first.pointer,
     )
 
@@ -73,6 +75,6 @@ def broken(run: Run, step: Step, mismatch: Mismatch, played: Sequence[Played], t
         mismatch.cause,
         "scenarios",
         tuple(each.line for each in kept),
-        script(run, kept, time),
+        script(run, kept, time, f"expected: {mismatch.expected}\nactual:   {mismatch.actual}"),
         mismatch.pointer,
     )

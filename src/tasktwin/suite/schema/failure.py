@@ -80,7 +80,7 @@ def findings_of(run: Run, phase: str, check: str, failure: Failure, story: Seque
         cause=cause_of(run.provider, check, failure, last),
         phase=phase,
         story=tuple(story),
-        script=script(run.target, story, f"expected: {expected}\nactual: {actual}"),
+        script=script(run.target, story, f"expected: {expected}\nactual:   {actual}"),
         pointer=failure.wrong.pointer if isinstance(failure, Broken) else "",
         severity_override="note" if isinstance(failure, Broken) and failure.wrong.kind in SLOW else None,
     )
@@ -116,7 +116,7 @@ def _of_contract(run: Run, phase: str, check: str, story: Sequence[Line]) -> Ite
                 cause=each.cause,
                 phase=phase,
                 story=tuple(story),
-                script=script(run.target, story, f"expected: {each.expected}\nactual: {each.actual}"),
+                script=script(run.target, story, f"expected: {each.expected}\nactual:   {each.actual}"),
                 pointer=each.pointer,
             )
 

@@ -15,16 +15,22 @@ SHORTEST = 3
 
 
 MOST_COMPARED = 4
-"""So many earlier answers to the last request's operation are shown."""
+"""So many earlier answers are shown that the last one is to be compared with."""
 
 
 def script(
-    target: Target, played: Sequence[tuple[Step, Request, Mapping[Ref, Json]]], told: str, after: float = 0.0
+    target: Target,
+    played: Sequence[tuple[Step, Request, Mapping[Ref, Json]]],
+    told: str,
+    after: float = 0.0,
+    *,
+    against_itself: bool = False,
 ) -> str:
     """Curl lines for these steps. Each has its request as it was sent and what its references stood for.
 
     The last line shows the status behind the body, and so do those before it that ask for the same, so that one can
-    compare. ``told`` says what to expect, as comments at the end. ``after``: the seconds that pass while streams are open.
+    compare; where the target is held ``against_itself`` any earlier answer may be the one that the last contradicts.
+    ``told`` says what to expect, as comments at the end. ``after``: the seconds that pass while streams are open.
     """
     names = _variables([step for step, _, _ in played])
     lines = [f"url={quote(target.url)}"]
@@ -35,7 +41,7 @@ def script(
         if step.wait:
             lines += [f"# {step.wait:g} seconds pass", _passing(target, step.wait)]
         lines.append(f"# {n + 1}. {step.as_ or 'nobody'}: {step.operation}" + (f", {step.about}" if step.about else ""))
-        earlier = not last and _is_compared(played, n)
+        earlier = not last and _is_compared(played, n, of_all=against_itself)
         shows = step.volley or earlier or (last and not step.left)
         options = _listening(step) if step.listens else WITH_STATUS if shows else PLAIN
         call = curl(request, target.callers, _known(values, names), options, _world(target))
@@ -63,9 +69,10 @@ def script(
     return "\n".join(lines) + "\n"
 
 
-def _is_compared(played: Sequence[tuple[Step, Request, Mapping[Ref, Json]]], n: int) -> bool:
-    """Whether a step asks for the same as the last one, and is one of the few latest that do."""
-    same = [m for m, (step, _, _) in enumerate(played[:-1]) if step.operation == played[-1][0].operation]
+def _is_compared(played: Sequence[tuple[Step, Request, Mapping[Ref, Json]]], n: int, *, of_all: bool) -> bool:
+    """Whether a step asks for the same as the last one, or for whatever, and is one of the few latest that do."""
+    last = played[-1][0].operation
+    same = [m for m, (step, _, _) in enumerate(played[:-1]) if of_all or step.operation == last]
     return n in same[-MOST_COMPARED:] and not played[n][0].listens
 
 

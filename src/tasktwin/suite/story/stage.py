@@ -424,7 +424,13 @@ def finding(stage: Stage, told: Sequence[Taken], mismatch: Mismatch) -> Finding:
         mismatch.cause,
         run.target.phase,
         lines,
-        script(run.target, played, words, round(stage.passed - passed, 6)),
+        script(
+            run.target,
+            played,
+            words,
+            round(stage.passed - passed, 6),
+            against_itself=mismatch.basis.kind == "itself",
+        ),
         mismatch.pointer,
     )
 
