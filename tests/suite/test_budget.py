@@ -56,6 +56,13 @@ def test_the_error_says_what_is_spent() -> None:
         Budget(seconds=0).take()
 
 
+def test_a_phase_whose_part_is_spent_is_told_from_a_run_that_is_over() -> None:
+    budget = Budget(seconds=60)
+    budget.bound(0)
+    with pytest.raises(SpentError, match="its share of the time is over"):
+        budget.take()
+
+
 def test_a_rate_is_kept_by_threads_together() -> None:
     budget, began = Budget(rate=100), elapsed()
     at_once(4, lambda: taken(budget, 6))

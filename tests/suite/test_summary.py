@@ -56,6 +56,13 @@ def test_the_last_line_is_the_verdict() -> None:
     assert last[2].startswith("0 failures, 0 notes: the run was cut short, so that not everything was looked at")
 
 
+def test_known_findings_are_not_said_not_to_be_there() -> None:
+    run = small_run()
+    run.ended = [replace(each, cut="") for each in run.ended]
+    run.findings.accepted["lifecycle.refused:acceptApplication"] = 2
+    assert "nothing contradicts the contract but what the baseline accepts" in printed(run).splitlines()[-1]
+
+
 def test_of_a_run_that_was_cut_it_says_what_was_not_done() -> None:
     run = small_run(cut="interrupted")
     run.options = replace(run.options, phases=("protocol", "lifecycle", "coverage", "fuzzing"))
@@ -122,6 +129,10 @@ def test_callers_for_whom_nothing_succeeds_are_told() -> None:
     assert told in summary(run)["doubts"][0]
     run.target.callers.secret = False
     assert "are the demo credentials valid there? --credentials FILE says which to send." in printed(run)
+
+
+def test_the_command_that_repeats_a_run_is_never_wrapped() -> None:
+    assert f"to repeat  {COMMAND}" in printed(small_run(), width=40, colour=True).splitlines()
 
 
 def test_a_thousand_findings_are_not_all_told() -> None:

@@ -108,10 +108,14 @@ def expanded(text: str) -> str:
     return '"' + re.sub(r'["\\`]|\$(?!\{\w+\})', r"\\\g<0>", text) + '"'
 
 
-def taken(name: str, place: Sequence[str | int]) -> str:
-    """A line that takes what is at this place out of ``$answer``, and keeps it as a variable of this name."""
+def taken(name: str, place: Sequence[str | int], *, with_status: bool = False) -> str:
+    """A line that takes what is at this place out of ``$answer``, and keeps it as a variable of this name.
+
+    ``with_status``: the status stands behind the body there.
+    """
+    answer = '"${answer%HTTP*}"' if with_status else '"$answer"'
     path = "".join(f"[{dumps(step).decode()}]" for step in place)
-    return f'{name}=$(jq -r {quote("." + path)} <<<"$answer")'
+    return f"{name}=$(jq -r {quote('.' + path)} <<<{answer})"
 
 
 def variable(text: str) -> str:

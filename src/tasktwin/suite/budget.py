@@ -42,6 +42,12 @@ class Budget:
         ends += [self.until] if self.until is not None else []
         return min(ends) - elapsed() if ends else float("inf")
 
+    @property
+    def over(self) -> str:
+        """Which time is over: the run's, or the phase's part of it."""
+        whole = self.seconds is not None and self.used >= self.seconds
+        return "the time is over" if whole or self.until is None else "its share of the time is over"
+
     def bound(self, seconds: float | None) -> None:
         """The phase that begins now may take so long at most; ``None`` lifts that."""
         self.until = None if seconds is None else elapsed() + seconds
@@ -66,7 +72,7 @@ class Budget:
             self.interrupted = False
             raise KeyboardInterrupt
         if self.left <= 0:
-            raise SpentError("the time is over")
+            raise SpentError(self.over)
 
     def _turn(self) -> float:
         """Seconds until the next request's turn, which is taken. Raises ``SpentError`` when that comes too late."""

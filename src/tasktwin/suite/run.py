@@ -174,7 +174,7 @@ def go_through(run: Run, phases: Sequence[tuple[str, Phase]], shares: dict[str, 
         share = (shares or {}).get(name, 0.0) / left if left else 0.0
         total = budget.seconds
         budget.bound(None)
-        if share and total is not None:
+        if 0 < share < 1 and total is not None:
             budget.bound(max(0.0, budget.left) * share)
         try:
             phase(run)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasktwin.suite.finding import Finding, leads_to
-from tasktwin.suite.report.account import VERDICTS, Account, account_of, as_document
+from tasktwin.suite.report.account import Account, account_of, as_document
 from tasktwin.suite.report.legible import duration
 from tasktwin.suite.report.tale import contradicted
 from tasktwin.suite.run import Run
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST_LEFT = 5
 """Resources that were left over and are named."""
+
+REPEAT = "to repeat"
 
 _COLOURS = {"failed": "bold red", "cut": "bold yellow", "passed": "bold green"}
 
@@ -33,7 +35,9 @@ def print_summary(run: Run, console: "Console", *, command: str = "", reports: S
         print_finding(console, finding, _facts(finding))
     if len(account.findings) > MOST:
         console.print(f"and {len(account.findings) - MOST:,} more findings: --report DIR tells of all\n")
-    print_facts(console, _ends(account, reports))
+    print_facts(console, _ends(account, reports), least=len(REPEAT))
+    if account.command:
+        print_line(console, f"{REPEAT}  {account.command}")
     print_line(console, _headline(account), _COLOURS[account.verdict])
 
 
@@ -69,8 +73,6 @@ def _ends(account: Account, reports: Sequence[Path]) -> Iterator[tuple[str, str]
     yield "covered", _coverage(account)
     for path in reports:
         yield "report", str(path)
-    if account.command:
-        yield "to repeat", account.command
 
 
 def _cuts(account: Account) -> Iterator[tuple[str, str]]:
@@ -109,4 +111,4 @@ def _headline(account: Account) -> str:
     failures, notes = account.failures, len(account.findings) - account.failures
     counts = f"{failures} failure{'' if failures == 1 else 's'}, {notes} note{'' if notes == 1 else 's'}"
     spent = f"{account.requests:,} requests in {duration(account.seconds)}, seed {account.seed}"
-    return f"{counts}: {VERDICTS[account.verdict]} ({account.provider.name} at {account.url}; {spent})"
+    return f"{counts}: {account.outcome} ({account.provider.name} at {account.url}; {spent})"

@@ -33,19 +33,19 @@ def print_finding(console: "Console", finding: Finding, told: Iterable[tuple[str
     console.print()
 
 
-def print_facts(console: "Console", facts: Iterable[tuple[str, str]]) -> None:
-    """Names and texts in two columns."""
+def print_facts(console: "Console", facts: Iterable[tuple[str, str]], *, least: int = 0) -> None:
+    """Names and texts in two columns, the first of which has this width at ``least``."""
     from rich.table import Table  # noqa: PLC0415 - heavy
     from rich.text import Text  # noqa: PLC0415
 
     told = list(facts)
     if not console.is_terminal:  # to be searched and cut: one line each, however long
-        width = max((len(name) for name, _ in told), default=0)
+        width = max((least, *(len(name) for name, _ in told)))
         for name, text in told:
             print_line(console, f"{name:<{width}}  {clipped(text, MOST_TEXT)}".rstrip())
         return
     table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
+    table.add_column(style="dim", no_wrap=True, min_width=least)
     table.add_column(overflow="fold")
     for name, text in told:
         table.add_row(name, Text(legible(clipped(text, MOST_TEXT))))

@@ -1,5 +1,7 @@
 """A story as bash: what is pasted sends what was sent, with what it learns on the way."""
 
+import os
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -72,6 +74,13 @@ def test_where_a_target_contradicts_itself_other_earlier_answers_are_shown_too()
     assert text.count("HTTP %{http_code}") == 3
     assert 'echo "$answer"' in text
     assert ">/dev/null" not in text
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="needs jq")
+def test_what_is_taken_out_of_an_answer_that_is_shown_is_not_its_status() -> None:
+    text = written(*steps(create(), create(2), job(3, "startJob", made=1), create(4)))
+    answers = 'curl() { printf \'{"id":"job-7"}\\nHTTP 201\\n\'; }\n'
+    assert "job-7" in bash(f'{answers}{text}echo "$id_1"', PATH=os.environ["PATH"]).splitlines()[-1]
 
 
 def test_the_time_that_passes_while_a_stream_is_open_passes_before_it_is_shown() -> None:

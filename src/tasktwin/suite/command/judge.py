@@ -110,8 +110,6 @@ def why_nothing_was_judged(run: Run) -> str:
         return refused
     if _is_refused(run):
         return f"the target refused all {len(traffic):,} requests with {TOO_MANY}"
-    if not traffic and (cut := next((each.cut for each in run.ended if each.cut), "")):
-        return f"nothing was asked of the target: {cut}"
     is_whole = any(not each.reply.cut or each.reply.streams for each in traffic)
     if traffic and not is_whole and not run.findings.failures:
         return f"not one of {len(traffic):,} answers came whole: {traffic[-1].reply.problem}"

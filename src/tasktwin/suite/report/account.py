@@ -89,6 +89,13 @@ class Account:
     doubts: tuple[str, ...]
 
     @property
+    def outcome(self) -> str:
+        """The verdict in words."""
+        if self.verdict == "passed" and self.accepted:
+            return "nothing contradicts the contract but what the baseline accepts"
+        return VERDICTS[self.verdict]
+
+    @property
     def failures(self) -> int:
         """How many findings fail the run."""
         return sum(each.severity == "failure" for each in self.findings)

@@ -12,6 +12,8 @@ TOO_MANY = 429
 
 def doubts(run: Run) -> Iterator[str]:
     """Each as a sentence that says what to look at."""
+    if not run.target.sent and not run.cut and (cut := next((each.cut for each in run.ended if each.cut), "")):
+        yield f"not one request was sent: {cut}"
     statuses = {status for _, status in run.answered}
     if statuses - {0, TOO_MANY} and not any(200 <= each < 300 for each in statuses):
         yield "no answer was a success: is this the API's base URL, and are the credentials valid there?"

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from tasktwin.suite.finding import Finding, Line, leads_to
-from tasktwin.suite.report.account import VERDICTS, Account, Asked, Part, Walked
+from tasktwin.suite.report.account import Account, Asked, Part, Walked
 from tasktwin.suite.report.legible import clipped, duration, legible, pretty
 from tasktwin.suite.report.rule import rule
 from tasktwin.suite.report.tale import outcome, shown
@@ -52,7 +52,7 @@ def _page(account: Account) -> dict[str, Any]:
     return {
         "version": version("tasktwin"),
         "account": account,
-        "verdict": VERDICTS[account.verdict],
+        "verdict": account.outcome,
         "failures": len(failures),
         "notes": len(notes),
         "groups": [(kind, name, map(_finding, found[:MOST]), found[MOST:]) for kind, name, found in groups if found],

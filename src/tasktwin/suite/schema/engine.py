@@ -81,7 +81,7 @@ class Engine:
     def see_that_all_was_sent(self) -> None:
         """Raises ``SpentError`` if the time was too short for one of the units."""
         if self.is_short:
-            raise SpentError("the time is over")
+            raise SpentError(self.run.target.budget.over)
 
     def work(self, unit: str, schema: BaseSchema, seconds: float) -> None:
         """Let the engine do a unit: the phase on a schema, for so many seconds at most (infinite for no bound).

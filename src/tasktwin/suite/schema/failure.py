@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from schemathesis.core.failures import AcceptedNegativeData, Failure, ServerError
-from schemathesis.openapi.checks import AllowHeaderMismatch, UndefinedStatusCode, UnsupportedMethodResponse
+from schemathesis.openapi.checks import AllowHeaderMismatch, IgnoredAuth, UndefinedStatusCode, UnsupportedMethodResponse
 
 from tasktwin.provider import Provider
 from tasktwin.suite import certainty
@@ -73,7 +73,7 @@ def findings_of(run: Run, phase: str, check: str, failure: Failure, story: Seque
     yield Finding(
         rule="server.silent" if is_silent else f"schema.{check}",
         operation=operation,
-        title=f"{operation} is not answered" if is_silent else f"{failure.operation}: {_title(failure)}",
+        title=f"{operation} is not answered" if is_silent else f"{operation}: {_title(failure)}",
         expected=expected,
         actual=actual,
         basis=_basis(run.provider, check, failure, last),
@@ -134,6 +134,8 @@ def _words(provider: Provider, failure: Failure, line: Line) -> tuple[str, str]:
             return failure.wrong.expected, failure.wrong.actual
         case ServerError():
             return "an answer that is no server error", came
+        case IgnoredAuth():
+            return "401 or 403", came
         case UndefinedStatusCode():
             return f"one of the statuses {', '.join(failure.defined_status_codes)}", came
         case AcceptedNegativeData():

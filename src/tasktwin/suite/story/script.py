@@ -59,7 +59,7 @@ def script(
         elif wanted:
             lines.append(f"answer=$({call})")
             lines += ['echo "$answer"'] if earlier else []
-            lines += [taken(names[ref], _place(ref.pointer)) for ref in wanted]
+            lines += [taken(names[ref], _place(ref.pointer), with_status=earlier) for ref in wanted]
         else:
             lines.append(f"{call} >/dev/null")
     if after and any(step.listens for step, _, _ in played):
