@@ -194,8 +194,7 @@ class Journal:
 
     def note(self, note: Note) -> None:
         """Write down an exchange that most likely nobody will read."""
-        if len(note.request_body) > BODY_LIMIT or len(note.response_body) > BODY_LIMIT:
-            note = clipped(note)
+        note = clipped(note)
         self._number += 1
         self._noted = True
         self._append(note)
@@ -310,6 +309,8 @@ def _statuses(status: int | str) -> range:
 
 def clipped(seen: Seen) -> Seen:
     """The same, with bodies within ``BODY_LIMIT``."""
+    if len(seen.request_body) <= BODY_LIMIT and len(seen.response_body) <= BODY_LIMIT:
+        return seen
     return seen._replace(request_body=_clip(seen.request_body), response_body=_clip(seen.response_body))
 
 
