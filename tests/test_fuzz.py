@@ -118,6 +118,15 @@ def test_a_good_deployment_passes_every_phase(good: str) -> None:
     assert done.stderr == ""
 
 
+def test_where_there_are_worlds_every_phase_has_its_own_and_the_users_is_as_it_was(serve: Serve) -> None:
+    url = serve(good_folder())
+    report = json.loads(fuzz(url, "--max-examples", "3", "--json", "--quiet").stdout)
+    assert all(each["done"] for each in report["phases"])
+    assert report["leftovers"] == []
+    assert httpx2.get(f"{url}/_tasktwin/journal").json()["entries"] == []
+    assert [each["name"] for each in httpx2.get(f"{url}/_tasktwin/worlds").json()["worlds"]] == ["default"]
+
+
 def test_a_quiet_run_has_nothing_to_say_of_its_libraries(serve: Serve, tmp_path: Path) -> None:
     path = Path(market(tmp_path))
     text = (path / "openapi.yaml").read_text().replace(", example: {title: Dig, hours: 3}", "")

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote as percent_encoded
 
-from tasktwin.suite.target import Callers
+from tasktwin.suite.target import WORLD, Callers, Target
 from tasktwin.suite.traffic import Request
 from tasktwin.wire import dumps
 
@@ -31,6 +31,17 @@ _DOTS: Final = re.compile(r"/(?:\.|%2e){1,2}(?=[/?#]|$)", re.IGNORECASE)
 _GLOB: Final = re.compile(r"[\[\]{}]")
 _IN_PATHS: Final = digits + ascii_letters + punctuation
 """Of these no sign is escaped in a path: it is percent-encoded already. Of others curl says that it is no URL."""
+
+
+def beginning(target: Target) -> list[str]:
+    """The lines that a script begins with."""
+    world = ["world=again-$$-$RANDOM  # one of its own, as the target offers"] if target.world else []
+    return [f"url={quote(target.url)}", *world]
+
+
+def in_world(target: Target) -> list[str]:
+    """The header, as a word, by which a request of such a script comes to its world."""
+    return [f'"{WORLD}: $world"'] if target.world else []
 
 
 def curl(

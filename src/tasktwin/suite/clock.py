@@ -3,7 +3,8 @@
 What is asked of a control plane is no traffic of the API: it has no credentials, is not recorded and not counted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -92,6 +93,26 @@ class TargetTime:
             return None
         self.target.shift(now - self.target.now())
         return other
+
+    @contextmanager
+    def own_world(self, name: str, now: int) -> Iterator[bool]:
+        """What is sent meanwhile goes to a new world, as ``begin`` makes it, which is deleted afterwards; False if there is none.
+
+        Raises ``UnreachableError``.
+        """
+        target, ahead = self.target, self.target.ahead
+        time = self.begin(name, now)
+        if time is None:
+            yield False
+            return
+        outer = target.clock, target.world
+        target.clock, target.world = time, time.world
+        try:
+            yield True
+        finally:
+            target.clock, target.world = outer
+            target.shift(ahead - target.ahead)
+            time.forget()
 
     def forget(self) -> None:
         """This world is no longer needed: it is deleted."""

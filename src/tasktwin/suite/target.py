@@ -3,7 +3,7 @@
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -102,6 +102,9 @@ class TargetClock(Protocol):
 
     def pass_time(self, seconds: float) -> str:
         """Move it forward, and tell ``Target.shift``; "" when it did, else why it cannot."""
+
+    def own_world(self, name: str, now: int) -> AbstractContextManager[bool]:
+        """What is sent meanwhile goes to a new world in which it is ``now`` (µs); whether there is one."""
 
 
 class Target:

@@ -1,5 +1,6 @@
 """The bash of a story: what arrives is what was sent."""
 
+import re
 import subprocess
 
 import pytest
@@ -66,6 +67,20 @@ def test_an_identifier_of_an_earlier_answer_is_taken_from_the_new_one() -> None:
         subprocess.run(["bash", "-c", script(target, story, "gone")], capture_output=True, check=True)
         target.close()
     assert app.got[1] == "/notes/fresh-1"
+
+
+def test_each_request_goes_to_one_world_that_nobody_knows_yet() -> None:
+    app = Echo()
+    with served(app) as url:
+        target = Target(url, Callers({}), Budget())
+        target.world = "the-run-s-own"
+        story = [Line(Request("POST", "/notes"), Reply(200)), Line(Request("GET", "/notes"), Reply(404))]
+        subprocess.run(["bash", "-c", script(target, story, "gone")], capture_output=True, check=True)
+        target.close()
+    worlds = [headers["tasktwin-world"] for _, _, headers in app.calls]
+    assert len(worlds) == 2
+    assert worlds[0] == worlds[1]
+    assert re.fullmatch(r"again-\d+-\d+", worlds[0])
 
 
 def test_secrets_stand_as_variables() -> None:

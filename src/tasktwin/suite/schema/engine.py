@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -173,8 +173,11 @@ def opened(run: Run, phase: str) -> AbstractContextManager[Engine]:
 
 @contextmanager
 def _checking(engine: Engine) -> Iterator[Engine]:
-    """With our checks among Schemathesis's; afterwards nothing of it is left."""
-    with registered(engine.run.provider, engine.transport.lines.get):
+    """With our checks among Schemathesis's, and in a world of its own where there are worlds; afterwards nothing of it is left."""
+    target, shard = engine.run.target, engine.run.options.shard[0]
+    world = f"{engine.phase}-{target.now() // 1000 % 10**9}-{shard}"
+    own = target.clock.own_world(world, target.now()) if target.clock else nullcontext()
+    with registered(engine.run.provider, engine.transport.lines.get), own:
         yield engine
 
 

@@ -1,9 +1,8 @@
 """A story of Schemathesis's as bash: curl lines that show it again on the target."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from shlex import quote
 
-from tasktwin.suite.bash import PLAIN, WITH_STATUS, curl, taken
+from tasktwin.suite.bash import PLAIN, WITH_STATUS, beginning, curl, in_world, taken
 from tasktwin.suite.finding import Line
 from tasktwin.suite.target import Target
 from tasktwin.wire import Json
@@ -20,11 +19,12 @@ def script(target: Target, story: Sequence[Line], told: str) -> str:
 
     The last line shows body and status; ``told`` says what to expect, as comments at the end.
     """
-    lines = [f"url={quote(target.url)}"]
+    lines = beginning(target)
     known: dict[str, str] = {}
     for n, line in enumerate(story, 1):
         lines.append(f"# {n}. {line.request.as_ or 'nobody'}: {line.request.operation or line.request.method}")
-        call = curl(line.request, target.callers, known, WITH_STATUS if n == len(story) else PLAIN)
+        options = WITH_STATUS if n == len(story) else PLAIN
+        call = curl(line.request, target.callers, known, options, in_world(target))
         if n == len(story):
             lines.append(call)
             break

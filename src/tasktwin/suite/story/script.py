@@ -1,12 +1,11 @@
 """A story as bash: curl lines that show it again on the target, with what they learn on the way in variables."""
 
 from collections.abc import Mapping, Sequence
-from shlex import quote
 
-from tasktwin.suite.bash import PLAIN, WITH_STATUS, curl, header, line, taken, variable
+from tasktwin.suite.bash import PLAIN, WITH_STATUS, beginning, curl, header, in_world, line, taken, variable
 from tasktwin.suite.clock import CONTROL
 from tasktwin.suite.story.step import Ref, Step, refs_in
-from tasktwin.suite.target import WORLD, Target
+from tasktwin.suite.target import Target
 from tasktwin.suite.traffic import Request
 from tasktwin.wire import Json, dumps
 
@@ -33,9 +32,7 @@ def script(
     ``told`` says what to expect, as comments at the end. ``after``: the seconds that pass while streams are open.
     """
     names = _variables([step for step, _, _ in played])
-    lines = [f"url={quote(target.url)}"]
-    if target.world:
-        lines.append("world=again-$$-$RANDOM  # one of its own, as the target offers")
+    lines = beginning(target)
     for n, (step, request, values) in enumerate(played):
         last = n == len(played) - 1
         if step.wait:
@@ -44,7 +41,7 @@ def script(
         earlier = not last and _is_compared(played, n, of_all=against_itself)
         shows = step.volley or earlier or (last and not step.left)
         options = _listening(step) if step.listens else WITH_STATUS if shows else PLAIN
-        call = curl(request, target.callers, _known(values, names), options, _world(target))
+        call = curl(request, target.callers, _known(values, names), options, in_world(target))
         wanted = [ref for ref in names if ref.step == step.key]
         lines += _ids_heard(played, {ref: names[ref] for ref in values})
         if step.listens:
@@ -114,10 +111,6 @@ def _known(values: Mapping[Ref, Json], names: Mapping[Ref, str]) -> dict[str, st
     return known
 
 
-def _world(target: Target) -> list[str]:
-    return [f'"{WORLD}: $world"'] if target.world else []
-
-
 def _variables(steps: Sequence[Step]) -> dict[Ref, str]:
     """A shell name for each reference."""
     names: dict[Ref, str] = {}
@@ -140,5 +133,5 @@ def _passing(target: Target, seconds: float) -> str:
     """How time is made to pass: by the target's own clock, if it offers one."""
     if not target.has_clock:
         return f"sleep {seconds:g}"
-    headers = [header("Content-Type", "application/json"), *_world(target)]
+    headers = [header("Content-Type", "application/json"), *in_world(target)]
     return line("POST", f"{CONTROL}/clock", headers, dumps({"advance": seconds})) + " >/dev/null"

@@ -94,20 +94,16 @@ class Theatre:
     def stage(self) -> Iterator["Stage"]:
         """A stage for one story. Where the target offers worlds it is in one of its own, as is the oracle."""
         self._worlds += 1
-        target, ahead = self.run.target, self.run.target.ahead
-        time = self.time.begin(f"{self._mark}-{self._worlds}", self._begun)
-        if time is None:
-            yield Stage(self)
-            return
-        outer = target.clock, target.world, self.oracle, self.names
-        target.clock, target.world = time, time.world
-        self.oracle, self.names = self._oracle(self._begun), Names()
-        try:
-            yield Stage(self)
-        finally:
-            target.clock, target.world, self.oracle, self.names = outer
-            target.shift(ahead - target.ahead)
-            time.forget()
+        with self.time.own_world(f"{self._mark}-{self._worlds}", self._begun) as is_own:
+            if not is_own:
+                yield Stage(self)
+                return
+            outer = self.oracle, self.names
+            self.oracle, self.names = self._oracle(self._begun), Names()
+            try:
+                yield Stage(self)
+            finally:
+                self.oracle, self.names = outer
 
     def compare_beginnings(self, steps: Sequence[Step]) -> None:
         """Find out whether the target begins every world with what the oracle has: then nobody needs to look again."""
