@@ -14,8 +14,6 @@ from tasktwin.wire import Json, dumps
 LONGEST = 200
 """Characters of a value in a message."""
 
-MISSING = "criteria of the type jsonpath need a library that is not installed: pip install 'tasktwin[fuzz]'"
-
 
 @dataclass(frozen=True, slots=True)
 class Unmet:
@@ -35,7 +33,7 @@ def unmet(step: Step, scope: Scope) -> list[Unmet]:
 
 
 def holds(criterion: Criterion, scope: Scope) -> bool:
-    """Whether it is so. Raises ``MisuseError`` where a library is missing."""
+    """Whether it is so. Raises ``MisuseError`` where a JSONPath is none."""
     if criterion.simple is not None:
         return criterion.simple.holds(scope.look)
     value = criterion.context.value(scope.look) if criterion.context else None
@@ -74,10 +72,8 @@ def shown(value: Json) -> str:
 
 
 def _found(path: str, value: Json) -> list[object]:
-    try:
-        import jsonpath  # noqa: PLC0415 - used by few scenarios
-    except ImportError:
-        raise MisuseError(MISSING) from None
+    import jsonpath  # noqa: PLC0415 - used by few scenarios
+
     if not isinstance(value, (dict, list)):
         return []
     try:
