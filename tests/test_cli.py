@@ -102,6 +102,7 @@ def test_the_version_is_that_of_the_package() -> None:
         (["serve", "--port", "65536"], "65536 is not in the range"),
         (["serve", "--port", "http"], "'http' is not a valid integer"),
         (["serve", "--host", "nowhere.invalid"], "cannot listen on nowhere.invalid"),
+        (["serve", "--host", "nowhere.invalid"], "Choose an address of this machine with --host, such as 127.0.0.1"),
         (["serve", "--host", ""], "there is no address to listen on"),
         (["serve", "--control-token", "sésame"], "--control-token: headers carry printable ASCII only"),
         (["serve", "--control-token", "sesame\n"], "and no line breaks"),
@@ -218,6 +219,18 @@ def test_each_request_is_a_line_on_standard_error() -> None:
     assert errors.splitlines() == [
         "200 GET    /api/v1/wallet getWallet state",
         "404 GET    /nope - [w1] refused: no_such_path",
+    ]
+
+
+def test_of_several_providers_a_line_tells_which_was_asked() -> None:
+    with served("uumit", "aitasker") as (process, lines):
+        httpx2.get(f"{lines[0]}/aitasker/api/v1/tasks")
+        httpx2.get(f"{lines[0]}/uumit/_tasktwin/worlds/w1/api/api/v1/wallet")
+        process.terminate()
+        _, errors = process.communicate(timeout=10)
+    assert errors.splitlines() == [
+        "401 GET    /aitasker/api/v1/tasks listTasks refused: not_authenticated",
+        "401 GET    /uumit/api/v1/wallet getWallet [w1] refused: not_authenticated",
     ]
 
 

@@ -190,10 +190,10 @@ def test_a_trigger_moves_a_row_that_may_be_moved(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("trigger", "key", "collection", "says"),
     [
-        ("abandn", "j2", "", "'abandn' is unknown; known are .*abandon"),
+        ("abandn", "j2", "", "'abandn' is unknown; known are abandon, "),
         ("start", "j1", "", "'start' is unknown"),
         ("abandon", "j9", "", "there is no job 'j9'"),
-        ("abandon", "j2", "token", "'abandon' is unknown"),
+        ("abandon", "j2", "token", "'abandon' moves no 'token'; it moves job"),
     ],
 )
 def test_a_trigger_that_cannot_mean_anything_is_misuse(

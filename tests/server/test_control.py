@@ -335,6 +335,27 @@ def test_the_last_year_is_a_year_like_others(still: World) -> None:
     assert (told["timers"], told["next"]) == (1, []), "the task would expire in the year 10000: never"
 
 
+# ── queries ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+QUERIES: dict[str, tuple[str, str]] = {
+    "a misspelt filter": ("/journal?statuss=500", "there is no query parameter 'statuss'. Did you mean 'status'?"),
+    "a misspelt page": ("/state/task?ofset=5", "Did you mean 'offset'?"),
+    "a filter where there is none": ("/coverage?status=200", "This route takes none"),
+    "a misspelt operation": (
+        "/journal?operation=creatTask",
+        "there is no operation 'creatTask'. Did you mean 'createTask'?",
+    ),
+    "a glob of nothing": ("/journal?operation=[", "there is no operation '['"),
+    "a misspelt operation in HAR": ("/journal.har?operation=creatTask", "Did you mean 'createTask'?"),
+    "a misspelt operation on a stream": ("/journal/stream?operation=creatTask", "Did you mean 'createTask'?"),
+}
+
+
+@pytest.mark.parametrize(("path", "told"), QUERIES.values(), ids=QUERIES)
+def test_a_misspelt_filter_is_refused_and_finds_not_everything_or_nothing(world: World, path: str, told: str) -> None:
+    assert told in assert_problem(world.control.get(path), 400)["detail"]
+
+
 # ── triggers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -283,14 +283,16 @@ class World:
 
     def trigger(self, name: str, key: str, collection: str = "") -> Row:
         """Fire a transition that is not an API call. Raises ``MisuseError`` if unknown, ``Refusal`` if not allowed now."""
-        owners = [each for each in self.rules.lifecycles.values() if name in each.by_trigger]
-        owners = [each for each in owners if collection in ("", each.collection)]
-        if len(owners) != 1:
+        named = [each for each in self.rules.lifecycles.values() if name in each.by_trigger]
+        owners = [each for each in named if collection in ("", each.collection)]
+        if len(owners) > 1:
+            raise MisuseError(f"trigger {name!r} stands in several lifecycles: name the collection too")
+        if named and not owners:
+            moved = ", ".join(each.collection for each in named)
+            raise MisuseError(f"trigger {name!r} moves no {collection!r}; it moves {moved}")
+        if not owners:
             known = sorted({trigger for each in self.rules.lifecycles.values() for trigger in each.by_trigger})
-            what = (
-                "stands in several lifecycles: name the collection too" if owners else f"is unknown; known are {known}"
-            )
-            raise MisuseError(f"trigger {name!r} {what}")
+            raise MisuseError(f"trigger {name!r} is unknown; known are {', '.join(known) or 'none'}")
         self.tick()
         row = self.store.get(owners[0].collection, key)
         if row is None:

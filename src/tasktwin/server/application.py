@@ -61,7 +61,7 @@ class Application:
             if self.link:
                 self.link.check()
         except UnavailableError as error:
-            return f"{error}. Until it does, requests are answered with 503"
+            return f"{str(error).removesuffix('.')}. Until it does, requests are answered with 503"
         return ""
 
     def close(self) -> None:

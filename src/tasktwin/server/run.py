@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import gc
 import os
 import socket
@@ -17,6 +18,7 @@ from tasktwin.errors import MisuseError, printable
 from tasktwin.exchange.exchange import Exchange
 from tasktwin.server.application import Application
 from tasktwin.server.protocol import Protocol
+from tasktwin.server.transport import CONTROL
 from tasktwin.wire import dumps
 
 if TYPE_CHECKING:
@@ -80,10 +82,16 @@ def _listen(place: Place, *, shares: bool = False) -> socket.socket:
         listener.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         listener.close()
-        raise MisuseError(
-            f"cannot listen on {place.host}:{place.port}: {getattr(error, 'strerror', None) or error}. Choose another with --port, or --port 0 for any free one"
-        ) from None
+        why = getattr(error, "strerror", None) or error
+        raise MisuseError(f"cannot listen on {place.host}:{place.port}: {why}. {_way_out(error)}") from None
     return listener
+
+
+def _way_out(error: OSError | OverflowError) -> str:
+    """What to choose instead: a port is taken or not for everybody; else this machine has no such address."""
+    if isinstance(error, OverflowError) or error.errno in {errno.EADDRINUSE, errno.EACCES}:
+        return "Choose another with --port, or --port 0 for any free one"
+    return "Choose an address of this machine with --host, such as 127.0.0.1"
 
 
 def run(
@@ -149,7 +157,7 @@ def text_line(exchange: Exchange) -> None:
     """``200 POST /api/v1/tasks/ createTask human:… state`` on standard error, coloured on a terminal."""
     operation = exchange.match.operation.id if exchange.match else "-"
     world = f" [{exchange.world.name}]" if exchange.world.name != "default" else ""
-    lines = [f"{exchange.method:<6} {exchange.path} {operation}{world} {exchange.reason}"]
+    lines = [f"{exchange.method:<6} {_path(exchange)} {operation}{world} {exchange.reason}"]
     lines += [f"    {each.where} {each.pointer}: {each.message}" for each in exchange.violations[:3]]
     status = str(exchange.status)
     if _coloured():
@@ -162,13 +170,18 @@ def json_line(exchange: Exchange) -> None:
     entry = {
         "status": exchange.status,
         "method": exchange.method,
-        "path": exchange.path,
+        "path": _path(exchange),
         "operation": exchange.match.operation.id if exchange.match else None,
         "world": exchange.world.name,
         "reason": exchange.reason,
         "violations": [f"{each.where} {each.pointer}: {each.message}" for each in exchange.violations[:3]],
     }
     sys.stderr.write(dumps(entry).decode() + "\n")
+
+
+def _path(exchange: Exchange) -> str:
+    """The path with the name under which one of several providers is served: they have paths in common."""
+    return exchange.prefix.partition(CONTROL)[0] + exchange.path
 
 
 def _coloured() -> bool:

@@ -10,8 +10,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from tasktwin.behaviour.fault import parse_faults
+from tasktwin.behaviour.order import hint, quoted
 from tasktwin.behaviour.worlds import DEFAULT, Worlds
-from tasktwin.contract import Match, NoMethod, Reading
+from tasktwin.contract import Match, NoMethod, Operation, Reading
 from tasktwin.errors import ConflictError, MisuseError, Refusal, TooManyWorldsError, UnavailableError
 from tasktwin.exchange.pipeline import Pipeline
 from tasktwin.server.asgi import Receive, Scope, Send
@@ -95,6 +96,7 @@ class Control:
             )
         if self.token and found.operation.id != "getHealth":
             self._check_token(request)
+        _check_query(found.operation, request)
         body = await _body(request)
         reading = found.operation.read(found.path_values, request.scope["query_string"], request.scope["headers"], body)
         if reading.violations:
@@ -136,6 +138,15 @@ def _act(operation: str, call: Call) -> Response:
         return handle(call)
 
     return world.agree(act)
+
+
+def _check_query(operation: Operation, request: Request) -> None:
+    """Whoever misspells a filter would be answered with everything. Raises ``ProblemError``."""
+    known = [each.name for each in operation.declared if each.where == "query"]
+    for name in request.query_params:
+        if name not in known:
+            told = hint(name, known) if known else "This route takes none"
+            raise ProblemError(400, f"there is no query parameter {quoted(name)}. {told}")
 
 
 def _explain(operation: str, reading: Reading) -> None:

@@ -1,11 +1,12 @@
 """Routes about what was seen: the journal, the lifecycles, the coverage, how clients coped."""
 
+from fnmatch import fnmatchcase
 from io import StringIO
 from typing import Any
 
 from starlette.responses import Response
 
-from tasktwin.contract import Reading
+from tasktwin.behaviour.order import hint, quoted
 from tasktwin.exchange.preference import preferences
 from tasktwin.server.control.call import Call, Handler, ProblemError, answer
 from tasktwin.server.control.coverage import coverage, lifecycles, rows_by_state
@@ -15,7 +16,7 @@ from tasktwin.server.control.journal_feed import FeedResponse, JournalFeed
 
 def get_journal(call: Call) -> Response:
     """What was asked and answered."""
-    entries = call.world.journal.entries(**_filters(call.read))
+    entries = call.world.journal.entries(**_filters(call))
     return answer(200, {"entries": [as_json(entry) for entry in entries], "dropped": call.world.journal.dropped})
 
 
@@ -29,8 +30,9 @@ def stream_journal(call: Call) -> Response:
     """The same, live."""
     if call.hub.full:
         raise ProblemError(503, "no further stream can be opened: close some")
-    wanted = {key: call.read.query.get(key) for key in ("operation", "status")}
-    _ = call.world.journal.entries(**wanted, limit=0)  # what is no status is refused before anything is sent
+    status: str | None = call.read.query.get("status")
+    wanted = {"operation": _operation(call), "status": status}
+    _ = call.world.journal.entries(status=status, limit=0)  # what is no status is refused before anything is sent
     seen = call.read.header.get("last-event-id", call.read.query.get("since"))
     position = call.world.journal.newest if seen is None else min(seen, call.world.journal.newest)
     bounded = preferences(call.request.scope["headers"]).get("stream") == "bounded"
@@ -41,7 +43,7 @@ def get_har(call: Call) -> Response:
     """The journal as HAR 1.2."""
     origin = call.origin
     file = StringIO()
-    as_har(call.world.journal.entries(**_filters(call.read)), origin, file)
+    as_har(call.world.journal.entries(**_filters(call)), origin, file)
     return Response(file.getvalue(), media_type="application/json")
 
 
@@ -74,8 +76,17 @@ def get_clients(call: Call) -> Response:
     return clients.get_clients(call)
 
 
-def _filters(reading: Reading) -> dict[str, Any]:
-    return {key: reading.query.get(key) for key in ("operation", "status", "since", "limit")}
+def _filters(call: Call) -> dict[str, Any]:
+    filters: dict[str, Any] = {key: call.read.query.get(key) for key in ("status", "since", "limit")}
+    return filters | {"operation": _operation(call)}
+
+
+def _operation(call: Call) -> str | None:
+    """The operations that are meant. Raises ``ProblemError`` if there is none: a test would count none of them for ever."""
+    glob, known = call.read.query.get("operation"), call.rules.contract.operations
+    if glob and not any(fnmatchcase(each, glob) for each in known):
+        raise ProblemError(400, f"there is no operation {quoted(glob)}. {hint(glob, known)}")
+    return glob
 
 
 ROUTES: dict[str, Handler] = {
