@@ -20,7 +20,7 @@ from tests.provider.small import edited, write
 
 from tasktwin import __version__
 from tasktwin.cli import main
-from tasktwin.provider import bundled
+from tasktwin.provider import bundled, load
 
 COMMANDS = ["serve", "list", "check", "graph", "new", "verify", "fuzz", "load", "proxy"]
 HEAVY = ("openapi_core", "openapi_spec_validator", "schemathesis", "rich", "jsonschema", "pytest", "hypothesis")
@@ -198,6 +198,12 @@ def test_an_overview_fits_a_narrow_terminal() -> None:
     shown = re.sub(r"\x1b\[[0-9;]*m", "", on_terminal("list", COLUMNS="80"))
     assert "application" in shown
     assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_what_is_piped_has_each_path_in_one_piece() -> None:
+    shown = run("list", "posthog").stdout
+    paths = {each.path for each in load("posthog").rules.contract.operations.values()}
+    assert {path for path in paths if f" {path} " not in shown} == set()
 
 
 def test_the_base_url_is_the_first_line_and_all_of_a_quiet_one() -> None:

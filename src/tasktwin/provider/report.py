@@ -82,7 +82,8 @@ def print_provider(summary: dict[str, Any]) -> None:
 
 def _operations(console: Console, summary: dict[str, Any]) -> Table:
     columns = ("operation", "method", "path", "provenance")
-    table = _table(console, *columns, title="Operations", folded=("path", "provenance"))
+    folded = ("path", "provenance") if console.is_terminal else ("provenance",)  # what is piped is searched for paths
+    table = _table(console, *columns, title="Operations", folded=folded)
     for each in summary["operations"]:
         name = each["id"] if each["modelled"] else f"{each['id']} (not modelled)"
         table.add_row(escape(name), each["method"], escape(each["path"]), _mark(each["provenance"], console))
