@@ -355,6 +355,14 @@ def test_a_given_token_is_asked_for_and_not_printed() -> None:
     assert "sesame" not in out + errors
 
 
+@pytest.mark.parametrize(
+    ("options", "says"), [((), "callers and more at "), (("--control-token=sesame",), "for whoever sends the token, ")]
+)
+def test_a_browser_is_sent_to_no_page_that_wants_the_token(options: tuple[str, ...], says: str) -> None:
+    with served("uumit", *options) as (_, lines):
+        assert lines[1] == f"  UUMit: 41 operations; {says}{lines[0]}/_tasktwin"
+
+
 def test_a_token_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TASKTWIN_CONTROL_TOKEN", "sesame")
     with served("uumit", "-q") as (process, lines):

@@ -217,7 +217,9 @@ def serve(
     )
     application = serving.application(loaded)
     listeners, url = bind_each(Place(host, port), workers)
-    _announce(application, [] if quiet else loaded, url, printed)
+    if printed:
+        click.echo(f"control token: {printed}", err=True)
+    _announce(application, [] if quiet else loaded, url, locked=bool(serving.control_token))
     reloader = _reloader(application, loaded, quiet=quiet) if reloads else None
     _run(serving, application, listeners, reloader)
 
@@ -236,16 +238,14 @@ def _run(
         run(application, listeners[0], serving.line, reloader)
 
 
-def _announce(application: "Application", greeted: "Sequence[Provider]", url: str, printed: str) -> None:
-    """Say where it is served, what is wrong if anything is, and a token that was made up."""
-    if printed:
-        click.echo(f"control token: {printed}", err=True)
+def _announce(application: "Application", greeted: "Sequence[Provider]", url: str, *, locked: bool) -> None:
+    """Say where it is served, and what is wrong if anything is."""
     if trouble := application.trouble():
         complain("warning", trouble)
     click.echo(url)
     prefixes = {app.pipeline.rules.name: app.prefix for app in application.apps}
     for provider in greeted:
-        _greet(provider, url + prefixes[provider.name])
+        _greet(provider, url + prefixes[provider.name], locked=locked)
     sys.stdout.flush()
 
 
@@ -288,13 +288,12 @@ def make_control_token() -> str:
     return token_urlsafe(24)
 
 
-def _greet(provider: "Provider", url: str) -> None:
-    """What a developer needs to begin: where to look around, and a curl line that works."""
+def _greet(provider: "Provider", url: str, *, locked: bool) -> None:
+    """What a developer needs to begin: where to look around, and a curl line that works. A page that is ``locked`` no browser opens."""
     from tasktwin.server.control.page import first_call
 
-    click.echo(
-        f"  {printable(provider.title)}: {len(provider.rules.bindings)} operations; callers and more at {url}/_tasktwin"
-    )
+    where = f"for whoever sends the token, {url}/_tasktwin" if locked else f"callers and more at {url}/_tasktwin"
+    click.echo(f"  {printable(provider.title)}: {len(provider.rules.bindings)} operations; {where}")
     if call := first_call(provider.rules, url):
         click.echo(f"  {call}")
 
