@@ -134,6 +134,15 @@ def test_other_operations_and_callers_are_not_struck(world: World) -> None:
     assert world.control.get("/faults").json()[0]["matched"] == 0
 
 
+def test_a_fault_for_a_demo_callers_own_name_is_refused_with_the_journals(world: World) -> None:
+    name = world_name(world, ALICE)
+    order = [{"match": {"principal": "human_alice"}, "do": {"status": 500}}]
+    told = assert_problem(world.control.put("/faults", json=order), 400)["detail"]
+    assert told == f"/0/match/principal: faults name callers as the journal does: 'human_alice' is {name!r}"
+    assert world.control.put("/faults", json=[{"match": {"principal": name}, "do": {"status": 500}}]).status_code == 200
+    assert world.post_task().status_code == 500
+
+
 def world_name(world: World, headers: dict[str, str]) -> str:
     """What the journal calls a caller."""
     world.api.get(TASKS, headers=headers)

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tasktwin.behaviour.rules import Rules
+from tasktwin.behaviour.sign_in import recognise
 from tasktwin.behaviour.world import World
 from tasktwin.behaviour.worlds import Worlds
 from tasktwin.contract import Reading
@@ -55,6 +56,12 @@ class Call:
     def origin(self) -> str:
         """Scheme, host and prefix under which the client reached the provider."""
         return f"{self.request.url.scheme}://{self.request.url.netloc}{self.prefix}"
+
+    def who_is(self, demo: str) -> dict[str, Json]:
+        """Who signs in with a demo caller's headers, in this world. Raises ``Refusal`` if they are not known here."""
+        headers, schemes = self.rules.principals[demo].headers, self.rules.contract.schemes
+        raw = [(header.lower().encode(), value.encode("latin-1")) for header, value in headers.items()]
+        return recognise(self.world, lambda place: schemes[place].credential(b"", raw) if place in schemes else None)
 
 
 Handler = Callable[[Call], Response]

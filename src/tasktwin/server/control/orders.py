@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from tasktwin.behaviour.fault import parse_faults
 from tasktwin.behaviour.limit import leave, standings
+from tasktwin.behaviour.order import OrderError
 from tasktwin.errors import MisuseError
 from tasktwin.server.control.call import Call, Handler, answer
 
@@ -15,8 +16,19 @@ def get_faults(call: Call) -> Response:
 
 def put_faults(call: Call) -> Response:
     """Order trouble."""
-    call.world.faults.put(parse_faults(call.read.body, call.rules.contract.operations, call.rules.streams))
+    faults = parse_faults(call.read.body, call.rules.contract.operations, call.rules.streams)
+    for place, fault in enumerate(faults):
+        if fault.principal in call.rules.principals:
+            _check_name(call, fault.principal, f"/{place}/match/principal")
+    call.world.faults.put(faults)
     return answer(200, call.world.faults.as_json())
+
+
+def _check_name(call: Call, demo: str, pointer: str) -> None:
+    """A demo caller has another name in the journal, mostly: a fault for the first would strike nobody. Raises ``OrderError``."""
+    name = call.who_is(demo)["name"]
+    if name != demo:
+        raise OrderError(pointer, f"faults name callers as the journal does: {demo!r} is {name!r}")
 
 
 def clear_faults(call: Call) -> Response:

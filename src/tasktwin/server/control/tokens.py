@@ -3,7 +3,6 @@
 from starlette.responses import Response
 
 from tasktwin.behaviour.rules import Place, Rules
-from tasktwin.behaviour.sign_in import recognise
 from tasktwin.behaviour.signed import Jwt, sign
 from tasktwin.server.control.call import Call, Handler, ProblemError, answer
 from tasktwin.state import EARLIEST, LATEST, format_instant
@@ -41,10 +40,7 @@ def _own(call: Call, rule: Jwt, name: str) -> dict[str, Json]:
     known = call.rules.principals
     if name not in known:
         raise ProblemError(404, f"there is no demo caller {name!r}; known are {', '.join(known) or 'none'}")
-    raw = [(header.lower().encode(), value.encode("latin-1")) for header, value in known[name].headers.items()]
-    schemes = call.rules.contract.schemes
-    principal = recognise(call.world, lambda place: schemes[place].credential(b"", raw) if place in schemes else None)
-    claims: dict[str, Json] = rule.claims({**call.world.scope(), "principal": principal})
+    claims: dict[str, Json] = rule.claims({**call.world.scope(), "principal": call.who_is(name)})
     return claims
 
 
