@@ -188,6 +188,12 @@ class Page(HTMLParser):
         self.text += data
 
 
+def test_who_asked_once_has_one_entry_and_no_range_of_them(world: World) -> None:
+    world.api.get(TASKS, headers=ALICE)
+    page = world.control.get("/clients?format=html").text
+    assert '1 request, <a href="journal?since=0&amp;limit=1">#1</a>: ' in page
+
+
 def test_a_hostile_client_cannot_write_into_the_page(world: World) -> None:
     hostile = "</code><script>alert(1)</script><img src=//evil.example onerror='x'>\"&amp;"
     world.api.get(f"{TASKS}?<script>=\"'", headers={**ALICE, "User-Agent": hostile})

@@ -335,6 +335,11 @@ def test_the_last_year_is_a_year_like_others(still: World) -> None:
     assert (told["timers"], told["next"]) == (1, []), "the task would expire in the year 10000: never"
 
 
+@pytest.mark.parametrize("path", ["/clock", "/nope"])
+def test_an_answer_ends_its_line_so_that_a_shell_begins_its_own(world: World, path: str) -> None:
+    assert world.control.get(path).content.endswith(b"}\n")
+
+
 # ── queries ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 QUERIES: dict[str, tuple[str, str]] = {

@@ -48,7 +48,7 @@ class Medium:
             try:
                 return wire.loads(raw)
             except ValueError as error:
-                raise Unreadable("json", f"the body is not JSON: {clipped(str(error))}") from None
+                raise Unreadable("json", f"not JSON: {clipped(str(error))}") from None
         if self.form in {"form", "multipart"}:
             plan = self.fields or FieldPlan({}, frozenset(), cast.same)
             return plan.read(_form(raw) if self.form == "form" else _multipart(raw, content_type))

@@ -54,7 +54,7 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any], str]] = {
         "POST",
         "/things",
         {"content": b"{", "headers": {"content-type": "application/json"}},
-        "body: the body is not JSON",
+        "body: not JSON",
     ),
     "media type": (
         "POST",

@@ -68,14 +68,14 @@ Handler = Callable[[Call], Response]
 
 
 def answer(status: int, body: Json) -> Response:
-    """A JSON answer."""
-    return Response(dumps(body), status, media_type="application/json")
+    """A JSON answer, which ends its line as a shell wants it."""
+    return Response(dumps(body) + b"\n", status, media_type="application/json")
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Json) -> Response:
     """An RFC 9457 problem."""
     body = {"type": "urn:tasktwin:control", "title": "control plane", "status": status, "detail": detail, **more}
-    return Response(dumps(body), status, headers, media_type="application/problem+json")
+    return Response(dumps(body) + b"\n", status, headers, media_type="application/problem+json")
 
 
 def read_instant(text: str) -> int:

@@ -66,11 +66,12 @@ def _range(journal: Json) -> str:
 def _client(client: Json) -> str:
     who = escape(client["principal"] or "(nobody signed in)")
     agent = escape(client["user_agent"] or "(no User-Agent)")
-    counts = client["verdicts"]
+    counts, first, last = client["verdicts"], client["first"]["number"], client["last"]["number"]
+    span = _link(first) if first == last else f"{_link(first)} to {_link(last)}"
     rows = "".join(_point(each) for each in client["points"])
     return (
         f"<section><h2>{who} <small><code>{agent}</code></small></h2>"
-        f"<p>{times(client['requests'], 'request')}, {_link(client['first']['number'])} to {_link(client['last']['number'])}: "
+        f"<p>{times(client['requests'], 'request')}, {span}: "
         f"{counts['good']} good, {counts['bad']} bad, {counts['unseen']} unseen</p>"
         f"<div><table><tr><th>verdict<th>point<th>what was seen{rows}</table></div>{_never(client['never_met'])}</section>"
     )
