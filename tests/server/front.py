@@ -104,11 +104,24 @@ def replies(raw: bytes, *, bodiless: bool = False) -> list[Reply]:
         head, _, rest = raw.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        length = 0 if bodiless else int(headers.get("content-length", "0"))
-        assert len(rest) >= length, "the answer was cut"
-        found.append(Reply(int(first.split()[1]), headers, rest[:length]))
-        raw = rest[length:]
+        if headers.get("transfer-encoding") == "chunked":
+            body, raw = _unchunked(rest)
+        else:
+            length = 0 if bodiless else int(headers.get("content-length", "0"))
+            assert len(rest) >= length, "the answer was cut"
+            body, raw = rest[:length], rest[length:]
+        found.append(Reply(int(first.split()[1]), headers, body))
     return found
+
+
+def _unchunked(raw: bytes) -> tuple[bytes, bytes]:
+    """A body that comes in chunks, and what follows it."""
+    body, length = b"", -1
+    while length:
+        size, _, raw = raw.partition(b"\r\n")
+        length = int(size, 16)
+        body, raw = body + raw[:length], raw[length + 2 :]
+    return body, raw
 
 
 def ask(

@@ -15,6 +15,7 @@ from tests.server.front import (
     assert_problem,
 )
 
+from tasktwin.server.control.call import free_name
 from tasktwin.wire import Json
 
 ALICES_PURSE = "/state/purse/b0000000-0000-4000-8000-0000000000b1"
@@ -44,6 +45,10 @@ def test_a_created_world_is_reached_by_the_urls_it_names(origin: str) -> None:
 def test_a_world_without_a_name_gets_a_free_one(world: World) -> None:
     names = {world.control.post("/worlds").json()["name"] for _ in range(3)}
     assert len(names) == 3
+
+
+def test_a_name_is_free_also_if_there_are_more_by_now_than_were_counted() -> None:
+    assert free_name("world", 0, {"world-1", "world-2"}.__contains__) == "world-3"
 
 
 def test_a_world_is_made_only_once(world: World) -> None:

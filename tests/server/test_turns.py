@@ -4,10 +4,8 @@ A process that is stopped finds all at once what was sent to it meanwhile.
 """
 
 import contextlib
-import json
 import re
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -15,7 +13,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from itertools import count
 from threading import Thread
 from typing import Any
@@ -23,63 +20,15 @@ from typing import Any
 import httpx2
 import pytest
 import redis
-from tests.server.front import ADA, ALICE, ALICES_TASK, BOB, TASK, TASKS, Reply, connect, message, replies, serving
+from tests.server.front import ADA, ALICE, ALICES_TASK, BOB, TASK, TASKS, serving
 from tests.server.several import address
+from tests.server.stopped import Asked, Twin
 from tests.state import redis_server
 
 SKILL = "20000000-0000-4000-8000-000000000002"
 """Bob's."""
 
-READY = 40
-"""So many connections a twin has accepted before it is stopped."""
-
 _NUMBERS = count(1)
-
-
-@dataclass
-class Twin:
-    """A served twin, and what is sent to it while it is stopped."""
-
-    url: str
-    process: "subprocess.Popen[str]"
-    wires: list[socket.socket] = field(default_factory=list)
-    ready: list[socket.socket] = field(default_factory=list)
-
-    def stop(self) -> None:
-        """It does nothing from now on. What is sent to it comes together: connections are accepted one a turn, so before."""
-        self.ready = [connect(self.url) for _ in range(READY)]
-        httpx2.get(f"{self.url}/_tasktwin/health")
-        self.process.send_signal(signal.SIGSTOP)
-
-    def send(self, world: str, *asked: tuple[str, str, Any, dict[str, str]]) -> None:
-        """Send requests to a world, one behind the other on one connection, which ends with the last."""
-        sent = b""
-        for number, (method, target, body, head) in enumerate(asked, 1):
-            lines = [*head.items(), ("Tasktwin-World", world), ("Content-Type", "application/json")]
-            lines += [("Connection", "close")] if number == len(asked) else []
-            sent += message(method, target, lines, json.dumps(body).encode() if body is not None else b"")
-        wire = self.ready.pop() if self.ready else connect(self.url)
-        wire.settimeout(30)
-        wire.sendall(sent)
-        self.wires.append(wire)
-
-    def go_on(self) -> None:
-        """It finds all that came."""
-        while self.ready:
-            self.ready.pop().close()
-        self.process.send_signal(signal.SIGCONT)
-
-    def heard(self) -> list[list[Reply]]:
-        """The answers, by connection."""
-        wires, self.wires = self.wires, []
-        found = []
-        for wire in wires:
-            raw = b""
-            while chunk := wire.recv(65_536):
-                raw += chunk
-            wire.close()
-            found.append(replies(raw))
-        return found
 
 
 @pytest.fixture(scope="module")
@@ -108,12 +57,12 @@ def entries(twin: Twin, world: str) -> list[Any]:
     return found
 
 
-def post(title: str = "", who: dict[str, str] = ALICE) -> tuple[str, str, Any, dict[str, str]]:
+def post(title: str = "", who: dict[str, str] = ALICE) -> Asked:
     """A request that makes a task."""
     return "POST", TASKS, {**TASK, "bounty_amount": "0.01", "title": title or TASK["title"]}, who
 
 
-def look(task: str = ALICES_TASK) -> tuple[str, str, Any, dict[str, str]]:
+def look(task: str = ALICES_TASK) -> Asked:
     """A request that reads one."""
     return "GET", TASKS + task, None, ALICE
 
@@ -165,6 +114,18 @@ def test_of_accepts_that_race_through_both_exactly_one_wins_in_each_world(twins:
     heard = [answers[0].status for twin in twins for answers in twin.heard()]
     for place in range(len(names)):
         assert Counter(heard[place :: len(names)]) == {200: 1, 409: 3}
+
+
+def test_of_those_that_make_a_world_at_once_one_makes_it(twins: list[Twin], names: list[str]) -> None:
+    for twin in twins:
+        twin.stop()
+        for world in names * 2:
+            twin.send(world, ("POST", "/_tasktwin/worlds", {"name": world}, {}))
+    for twin in twins:
+        twin.go_on()
+    heard = [answers[0].status for twin in twins for answers in twin.heard()]
+    for place in range(len(names)):
+        assert Counter(heard[place :: len(names)]) == {201: 1, 409: 3}
 
 
 def test_of_writes_that_were_undone_and_done_again_nothing_is_left(twins: list[Twin], names: list[str]) -> None:

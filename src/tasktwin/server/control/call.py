@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -86,6 +87,6 @@ def read_instant(text: str) -> int:
         raise ProblemError(400, str(error)) from None
 
 
-def free_name(stem: str, count: int, find: Callable[[str], object]) -> str:
-    """``stem-N`` with the first number after ``count`` that nothing has yet."""
-    return next(name for number in range(count + 1, 2 * count + 2) if not find(name := f"{stem}-{number}"))
+def free_name(stem: str, known: int, find: Callable[[str], object]) -> str:
+    """``stem-N`` with the first number after those that are ``known`` which nothing has yet."""
+    return next(name for number in count(known + 1) if not find(name := f"{stem}-{number}"))

@@ -1,6 +1,7 @@
 """Routes about worlds as a whole: which there are, how they begin, their snapshots."""
 
 from dataclasses import replace
+from functools import partial
 
 from starlette.responses import HTMLResponse, Response
 
@@ -9,6 +10,7 @@ from tasktwin.behaviour.beginning import Saved
 from tasktwin.behaviour.fault import parse_faults
 from tasktwin.behaviour.world import World
 from tasktwin.behaviour.worlds import MOST_KEPT, MOST_SNAPSHOTS, NAME, About, Plan
+from tasktwin.errors import MisuseError
 from tasktwin.server.control.call import Call, Handler, ProblemError, answer, free_name, read_instant
 from tasktwin.server.control.contract import control_document
 from tasktwin.server.control.page import page
@@ -42,8 +44,7 @@ def create_world(call: Call) -> Response:
     """Make a world, from seeds, a snapshot or another world."""
     wish = call.read.body or {}
     name = wish.get("name") or free_name("world", len(call.worlds), call.worlds.find)
-    if call.worlds.find(name):
-        raise ProblemError(409, f"the world {name!r} exists already")
+    _refuse_known(call, name)
     plan, origin = _origin(call, wish["from"]) if "from" in wish else (call.worlds.plan, None)
     given = {key: wish[key] for key in ("seeds", "seed", "mode", "limits") if key in wish}
     if "now" in wish:
@@ -51,14 +52,24 @@ def create_world(call: Call) -> Response:
     if "faults" in wish:
         rules = call.rules
         given["faults"] = parse_faults(wish["faults"], rules.contract.operations, rules.streams, "/faults")
-    return answer(201, _told(call, About.of(call.worlds.create(name, replace(plan, **given), origin))))
+    try:
+        made = call.worlds.create(name, replace(plan, **given), origin)
+    except MisuseError:
+        _refuse_known(call, name)  # by now: another process was first
+        raise
+    return answer(201, _told(call, About.of(made)))
+
+
+def _refuse_known(call: Call, name: str) -> None:
+    if call.worlds.find(name):
+        raise ProblemError(409, f"the world {name!r} exists already")
 
 
 def _origin(call: Call, name: str) -> tuple[Plan, Saved]:
     """A world as it is now, or a snapshot of the world that the request names; and how that world began."""
-    here, other = call.worlds.find(call.name), call.worlds.find(name)
-    saved = other.agree(other.save) if other else here.snapshots.get(name) if here else None
-    world = other or here
+    other = call.worlds.find(name)
+    world = other or call.worlds.find(call.name)
+    saved = world.agree(other.save if other else partial(world.snapshots.get, name)) if world else None
     if saved is None or world is None:
         raise ProblemError(404, f"there is no world and no snapshot {name!r}")
     began = world.beginning
@@ -108,9 +119,8 @@ def _told(call: Call, world: About) -> Json:
 
 def list_snapshots(call: Call) -> Response:
     """The snapshots there are."""
-    found = [
-        {"name": name, "now": format_instant(saved.now, "microseconds")} for name, saved in call.world.snapshots.items()
-    ]
+    saved = sorted(call.world.snapshots.items())
+    found = [{"name": name, "now": format_instant(each.now, "microseconds")} for name, each in saved]
     return answer(200, {"snapshots": found})
 
 
@@ -132,7 +142,7 @@ def restore_snapshot(call: Call) -> Response:
     """Back to a snapshot."""
     saved = call.world.snapshots.get(call.read.path["name"])
     if saved is None:
-        known = ", ".join(call.world.snapshots) or "none"
+        known = ", ".join(sorted(call.world.snapshots)) or "none"
         raise ProblemError(404, f"there is no snapshot {call.read.path['name']!r}; there are {known}")
     call.world.restore(saved)
     return answer(200, _told(call, About.of(call.world)))
