@@ -11,16 +11,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from redis import Redis
-from tests.server.front import ADA, ALICE, ALICES_TASK, BOB, TASK, TASKS, World, assert_problem, serving
+from tests.server.front import ADA, ALICE, ALICES_TASK, TASK, TASKS, World, assert_problem
 from tests.server.several import address, both, several
 from tests.state import redis_server
+from tests.uumit.calls import seeded
 
 _NUMBERS = count(1)
 FROZEN = ("--now", "2026-04-09T08:00:00Z", "--clock", "frozen")
@@ -30,13 +28,6 @@ FROZEN = ("--now", "2026-04-09T08:00:00Z", "--clock", "frozen")
 def urls() -> Iterator[list[str]]:
     with several("uumit", *FROZEN) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def alone() -> Iterator[str]:
-    """A twin like them, which shares with nobody."""
-    with serving("uumit", "--quiet", "--store", "memory", *FROZEN) as (url, _):
-        yield url
 
 
 @pytest.fixture
@@ -122,6 +113,17 @@ def test_the_journal_and_the_coverage_are_of_all(pair: list[World]) -> None:
     assert sum(sum(each.values()) for each in taken.values()) >= 1
 
 
+def test_what_the_control_plane_did_is_counted_and_listed_at_once_for_all(pair: list[World]) -> None:
+    one, other = pair
+    one.post_task()
+    fired = other.control.post("/clock", json={"advance": 72 * 3600}).json()["fired"]
+    told = one.control.get("/coverage").json()["transitions"]["task"]["expire"]
+    assert told == sum(each["collection"] == "task" for each in fired) > 0
+    other.control.put("/limits", json={"mode": "on"})
+    listed = {each["name"]: each for each in httpx2.get(f"{one.origin}/_tasktwin/worlds").json()["worlds"]}
+    assert (listed[one.name]["limits"], listed[one.name]["now"]) == ("on", "2026-04-12T08:00:00.000000Z")
+
+
 def test_snapshots_and_the_beginning_are_of_all(pair: list[World]) -> None:
     one, other = pair
     start = one.evidence()
@@ -153,6 +155,27 @@ def test_worlds_are_made_forked_and_deleted_for_all(pair: list[World]) -> None:
     assert {one.name, name} <= {each["name"] for each in listed}
     assert httpx2.delete(f"{one.origin}/_tasktwin/worlds/{name}").status_code == 204
     assert httpx2.get(f"{other.origin}/_tasktwin/worlds/{name}").status_code == 404
+
+
+def test_a_fork_of_a_snapshot_goes_by_what_its_world_goes_by(pair: list[World]) -> None:
+    one, other = pair
+    one.control.post("/snapshots", json={"name": "s"})
+    one.control.put("/limits", json={"mode": "on"})
+    one.control.post("/clock", json={"mode": "x2"})
+    wish = {"name": f"{one.name}-fork", "from": "s"}
+    made = httpx2.post(f"{other.origin}/_tasktwin/worlds", json=wish, headers={"Tasktwin-World": one.name}).json()
+    assert (made["limits"], made["mode"]) == ("on", "x2")
+
+
+def test_chance_is_that_of_the_worlds_seed_wherever_it_is_asked(pair: list[World]) -> None:
+    statuses = []
+    for place, world in enumerate(pair):
+        name = f"{world.name}-{place}"
+        httpx2.post(f"{pair[0].origin}/_tasktwin/worlds", json={"name": name, "seed": 7})
+        with both([world.origin], name) as (seeded,):
+            seeded.control.put("/faults", json=[{"match": {"probability": 0.5}, "do": {"status": 503}}])
+            statuses.append([seeded.api.get("/api/v1/wallet", headers=ALICE).status_code for _ in range(20)])
+    assert statuses[0] == statuses[1]
 
 
 def test_a_world_that_was_deleted_elsewhere_begins_anew(pair: list[World]) -> None:
@@ -202,6 +225,20 @@ def test_a_key_is_one_key_wherever_it_is_sent(pair: list[World]) -> None:
         assert first.result().status_code == 200
     again = pair[1].api.post(TASKS, json=TASK, headers=head)
     assert (again.headers["tasktwin-reason"], again.content) == ("replay", first.result().content)
+
+
+def test_a_key_that_is_held_is_held_in_a_world_that_was_restored(pair: list[World]) -> None:
+    one, other = pair
+    one.control.post("/snapshots", json={"name": "s"})
+    one.control.put("/faults", json=[{"match": {"operation": "createTask", "times": 1}, "do": {"delay": 0.5}}])
+    head = {**ADA, "Idempotency-Key": "k"}
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(one.api.post, TASKS, json=TASK, headers=head)
+        while not other.control.get("/faults").json()[0]["struck"]:
+            assert not first.done()
+        other.control.post("/snapshots/s/restore")
+        assert other.api.post(TASKS, json=TASK, headers=head).status_code == 409
+        assert first.result().status_code == 200
 
 
 def test_the_first_of_many_worlds_too_many_is_told(tmp_path: Path) -> None:
@@ -256,6 +293,37 @@ def test_an_event_caused_through_one_reaches_a_reader_of_the_other() -> None:
                 assert told
 
 
+ORDER = seeded(4, 1)
+SUBSCRIBE = {"jsonrpc": "2.0", "id": 1, "method": "tasks/sendSubscribe", "params": {"id": ORDER}}
+
+
+def test_what_an_open_stream_told_is_counted_for_all(pair: list[World]) -> None:
+    one, other = pair
+    with one.api.stream("POST", "/a2a", json=SUBSCRIBE, headers=ADA) as answer:
+        lines = answer.iter_lines()
+        read_events(lines, 1)
+        other.api.post(f"/api/v1/transactions/{ORDER}/freeze", headers=ADA)
+        read_events(lines, 1)
+        late = time.monotonic() + 5
+        while (told := other.control.get("/coverage").json()["events"]) != {"sendAgentRequest": {"task": 2}}:
+            assert time.monotonic() < late, told
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["here", "elsewhere"])
+def test_the_end_of_a_stream_of_a_world_that_was_deleted_is_told_nobody(pair: list[World], place: int) -> None:
+    name = pair[0].name
+    with pair[0].api.stream("POST", "/a2a", json=SUBSCRIBE, headers=ADA) as answer:
+        lines = answer.iter_lines()
+        read_events(lines, 1)
+        httpx2.delete(f"{pair[place].origin}/_tasktwin/worlds/{name}")
+        assert [line for line in lines if line.startswith("data:")] == []
+    with Redis.from_url(redis_server.url()) as redis:
+        assert list(redis.scan_iter(f"tasktwin:*:{name}:*")) == []
+    for world in pair:
+        world.api.get("/nothing")
+    assert [[each["path"] for each in world.entries()] for world in pair] == [["/nothing"] * 2] * 2
+
+
 def _list(provider: str) -> str:
     return subprocess.run(
         [sys.executable, "-m", "tasktwin", "list", provider, "--json"], capture_output=True, text=True, check=True
@@ -272,71 +340,6 @@ def test_the_journal_as_a_stream_tells_what_all_were_asked(pair: list[World]) ->
                 one.api.get(f"/nothing/{number}")
             told = [json.loads(each)["path"] for each in read_events(lines, 3)]
     assert told == ["/nothing/0", "/nothing/1", "/nothing/2"]
-
-
-# A model: one twin that shares with nobody
-
-REQUESTS: st.SearchStrategy[tuple[str, str, Any, dict[str, str]]] = st.one_of(
-    st.builds(lambda who: ("GET", "/api/v1/wallet", None, who), st.sampled_from([ALICE, BOB, ADA])),
-    st.builds(
-        lambda title, who: ("POST", TASKS, {**TASK, "title": title}, who),
-        st.sampled_from(["a", "b", ""]),
-        st.sampled_from([ALICE, ADA]),
-    ),
-    st.builds(lambda key: ("POST", TASKS, TASK, {**ADA, "Idempotency-Key": key}), st.sampled_from(["k", "l"])),
-    st.builds(lambda who: ("GET", f"{TASKS}?page_size=100", None, who), st.sampled_from([ALICE, BOB])),
-    st.builds(lambda act: ("POST", f"{TASKS}LAST/{act}", {}, ALICE), st.sampled_from(["cancel", "publish", "close"])),
-    st.just(("GET", f"{TASKS}LAST", None, ALICE)),
-    st.builds(
-        lambda seconds: ("POST", "/_tasktwin/clock", {"advance": seconds}, {}), st.sampled_from([1, 3600, 90_000])
-    ),
-    st.just(("POST", "/_tasktwin/reset", None, {})),
-    st.just(("POST", "/_tasktwin/snapshots", {"name": "s"}, {})),
-    st.just(("POST", "/_tasktwin/snapshots/s/restore", None, {})),
-    st.just(("PUT", "/_tasktwin/limits", {"mode": "on", "leave": 3, "limit": "minute"}, {})),
-    st.just(("PUT", "/_tasktwin/faults", [{"match": {"probability": 0.5}, "do": {"status": 503}}], {})),
-    st.just(("DELETE", "/_tasktwin/faults", None, {})),
-    st.builds(
-        lambda path: ("GET", f"/_tasktwin/{path}", None, {}),
-        st.sampled_from(["state", "clock", "coverage", "faults", "limits", "lifecycles", "snapshots"]),
-    ),
-)
-
-
-def told(answer: httpx2.Response) -> tuple[Any, ...]:
-    """What an answer says, wherever it comes from."""
-    url = answer.request.url
-    said = answer.content.replace(f"{url.host}:{url.port}".encode(), b"")
-    return answer.status_code, said, *(answer.headers.get(f"tasktwin-{name}") for name in ("reason", "limit"))
-
-
-@given(st.lists(st.tuples(st.integers(0, 1), REQUESTS), max_size=14))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-def test_two_that_share_answer_as_one_that_does_not(
-    urls: list[str], alone: str, asked: list[tuple[int, tuple[str, str, Any, dict[str, str]]]]
-) -> None:
-    name, last = f"like-{next(_NUMBERS)}", ALICES_TASK
-    with httpx2.Client(verify=False) as client:
-        for which, (method, target, body, head) in asked:
-            answers = [
-                client.request(
-                    method, url + target.replace("LAST", last), json=body, headers={**head, "Tasktwin-World": name}
-                )
-                for url in (urls[which], alone)
-            ]
-            assert told(answers[0]) == told(answers[1]), (method, target)
-            if method == "POST" and target == TASKS and answers[1].status_code == 200:
-                last = answers[1].json()["data"]["id"]
-        journals = [
-            client.get(f"{url}/_tasktwin/journal", headers={"Tasktwin-World": name}).json() for url in (urls[0], alone)
-        ]
-        seen, expected = [
-            [(each["number"], each["path"], each["status"], each["reason"]) for each in journal["entries"]]
-            for journal in journals
-        ]
-        assert seen == expected
-        for url in (urls[0], alone):
-            client.delete(f"{url}/_tasktwin/worlds/{name}")
 
 
 # Trouble with the store

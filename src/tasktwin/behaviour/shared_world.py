@@ -13,7 +13,7 @@ from math import inf
 from typing import Final, TypeVar
 
 from tasktwin.behaviour.beginning import Beginning, Saved
-from tasktwin.behaviour.fault import parse_faults
+from tasktwin.behaviour.fault import Faults, parse_faults
 from tasktwin.behaviour.limit import Counts, most
 from tasktwin.behaviour.rules import Limit, Rules
 from tasktwin.behaviour.transaction import Transaction
@@ -21,7 +21,7 @@ from tasktwin.behaviour.window import FixedWindow, SlidingWindow, Window
 from tasktwin.behaviour.world import World
 from tasktwin.behaviour.worlds import DEFAULT
 from tasktwin.errors import ConflictError, GoneError, TooManyWorldsError, UnavailableError
-from tasktwin.state import Clock, Query, elapsed
+from tasktwin.state import Clock, Query, Row, elapsed
 from tasktwin.state.clock import machine_now
 from tasktwin.state.packing import pack, unpack
 from tasktwin.state.redis_store import LAX, TRIES, RedisStore
@@ -81,7 +81,8 @@ class SharedWorld(World):
     def found(self) -> bool:
         """Begin it as a new one; False if somebody has."""
         is_new = self._enter()
-        self.agree(lambda: None)
+        if is_new:
+            self.agree(lambda: None)
         return is_new
 
     def _enter(self) -> bool:
@@ -102,7 +103,9 @@ class SharedWorld(World):
         What ``work`` changes elsewhere it must change anew each time. Raises ``UnavailableError``, and ``ConflictError`` when
         others were first ``TRIES`` times.
         """
-        return self.propose(work)()
+        result = self.propose(work)()
+        self.flush()  # no answer to the API's caller will do it, which is written down
+        return result
 
     def propose(self, work: Callable[[], T]) -> Callable[[], T]:
         """Do something as ``agree`` does, and have it committed with what else is proposed in this turn.
@@ -146,6 +149,7 @@ class SharedWorld(World):
             self._own_stamp = -1
             raise
         else:
+            self.journal.is_gone = False
             return result, proposal
         return None
 
@@ -204,6 +208,11 @@ class SharedWorld(World):
         with suppress(UnavailableError):
             self.journal.flush()
 
+    def end(self) -> None:
+        """It is no more, unless it is used again."""
+        super().end()
+        self.journal.is_gone = True
+
     def begin_again(self) -> None:
         """Back to the beginning, which is the same for all, whoever made it."""
         if self.store.joined and self.inside:
@@ -213,8 +222,11 @@ class SharedWorld(World):
 
     def restore(self, saved: Saved) -> None:
         """Back to a snapshot."""
+        held = self.store.find(Query(RUNNING))
         super().restore(saved)
         self._drop_own()
+        for row in held:
+            self.store.put(RUNNING, row["id"], row)
 
     def _begin_anew(self) -> None:
         """Somebody deleted it: it begins as one that was never there."""
@@ -230,7 +242,7 @@ class SharedWorld(World):
         self.answered, self.taken, self.told = self.journal.tallies
 
     def _counts(self) -> Counts:
-        return _SharedCounts(self.store)
+        return _SharedCounts(self)
 
     def _drop_own(self) -> None:
         """What a snapshot held of the world's own rows is of another time."""
@@ -261,10 +273,12 @@ class SharedWorld(World):
         began = kept["began"]
         if began != _told(self.beginning):
             self.beginning = replace(self.beginning, **{**began, "faults": parse_faults(began["faults"])})
+            self.faults = Faults(self.beginning.seed)
         if faults["orders"] != [each.as_json() for each in self.faults.orders]:
             self.faults.put(parse_faults(faults["orders"]))
         self.faults.counts = faults["counts"]
         self._own_stamp, self._known = stamp, self._signature()
+        self._about = self._tell_about()  # whoever set it says so
 
     def _write_out(self) -> None:
         """Let others go by what was set here."""
@@ -314,13 +328,14 @@ def _told(beginning: Beginning) -> dict[str, Json]:
 class _SharedCounts(Counts):
     """Windows in rows. Of a limit's callers the one that came first gives way."""
 
-    def __init__(self, store: RedisStore) -> None:
+    def __init__(self, world: SharedWorld) -> None:
         super().__init__()
-        self._store = store
+        self._world = world
+        self._store = world.store
 
     def window(self, limit: Limit, caller: str, now: int) -> Window:
         row = self._store.get(LAX + limit.name, caller)
-        return self.begin(limit, caller, now) if row is None else _window(limit, row["window"])
+        return self.begin(limit, caller, now) if row is None else self._held(limit, row, now)
 
     def keep(self, limit: Limit, caller: str, window: Window) -> None:
         name, kept = LAX + limit.name, window.kept()
@@ -332,7 +347,8 @@ class _SharedCounts(Counts):
         self._store.put(name, caller, {"id": caller, "window": kept})
 
     def standing(self, limit: Limit) -> Iterable[tuple[str, Window]]:
-        return [(row["id"], _window(limit, row["window"])) for row in self._store.find(Query(LAX + limit.name))]
+        now = self._world.instant
+        return [(row["id"], self._held(limit, row, now)) for row in self._store.find(Query(LAX + limit.name))]
 
     def leave(self, limit: Limit, glob: str, count: int, now: int) -> None:
         self.windows[limit.name] = dict(self.standing(limit))
@@ -340,9 +356,12 @@ class _SharedCounts(Counts):
         for caller, window in self.windows.pop(limit.name).items():
             self.keep(limit, caller, window)
 
-
-def _window(limit: Limit, kept: list[Json]) -> Window:
-    return (SlidingWindow if limit.style == "sliding" else FixedWindow).of(limit, kept)
+    def _held(self, limit: Limit, row: Row, now: int) -> Window:
+        """The window that a row holds; or that of an order to leave requests, of which nobody knew who wrote the row."""
+        made = SlidingWindow if limit.style == "sliding" else FixedWindow
+        held = made.of(limit, row["window"])
+        ordered = self.begin(limit, row["id"], now) if self.left else held
+        return ordered if ordered.strict > held.strict else held
 
 
 class _Running(MutableMapping[str, str]):

@@ -154,6 +154,7 @@ class Watch:
         self._alarm: asyncio.TimerHandle | None = None
         self._due: int | None = None
         self._late = False
+        self._is_telling = False
 
     def add(self, reader: "Reader") -> None:
         """One more reader."""
@@ -213,6 +214,16 @@ class Watch:
         except Exception:  # noqa: BLE001 - nobody asked, so nobody can be answered
             traceback.print_exc()
         self.spread()
+
+    def tell(self) -> None:
+        """Let other processes know what was told here: once for all readers that were woken together."""
+        if self.world.shared and not self._is_telling:
+            self._is_telling = True
+            asyncio.get_running_loop().call_soon(self._tell)
+
+    def _tell(self) -> None:
+        self._is_telling = False
+        self.world.flush()
 
     def _arm(self) -> None:
         self._disarm()
@@ -373,6 +384,7 @@ class Reader:
                 await self.link.send(trouble.finish(), self.hub.patience, more=False)
                 return why
             if len(told) < MOST and not self._stirred:
+                self.watch.tell()
                 await self._rest()
             else:
                 await asyncio.sleep(0)  # a send does not wait for others while there is room

@@ -73,6 +73,7 @@ class SharedJournal(Journal):
     """A journal of which every process sees all that ``look`` took in last; and the ``tallies`` of answers, transitions and events.
 
     ``made`` is called when what it keeps in Redis may be new there, so that it does not stay longer than the world.
+    While the world ``is_gone`` nothing is told: it would be found by the next world of its name, or stay for ever.
     """
 
     __slots__ = (
@@ -85,6 +86,7 @@ class SharedJournal(Journal):
         "_seen",
         "_unsent",
         "channel",
+        "is_gone",
         "made",
         "tallies",
     )
@@ -102,6 +104,7 @@ class SharedJournal(Journal):
         self._era_name = b""
         self.made: Callable[[], None] | None = None
         self._is_new = True
+        self.is_gone = False
         self.tallies = (Tally(), Tally(), Tally())
 
     @property
@@ -130,6 +133,9 @@ class SharedJournal(Journal):
 
     def flush(self) -> None:
         """Tell what was not told yet. Raises ``UnavailableError``."""
+        if self.is_gone:
+            self._drop()
+            return
         link, (_, entries, counts) = self._link, self._keys
         for each in self._unsent:
             link.say("XADD", entries, "MAXLEN", "~" if self.limit else "=", self.limit, "*", "e", each)
@@ -180,14 +186,19 @@ class SharedJournal(Journal):
 
     def reset(self) -> None:
         """Forget all entries and counts, for all, and number from 1 again."""
-        self._unsent.clear()
-        for tally in self.tallies:
-            tally.hold({})
+        self._drop()
         self._era_name, self._seen, self._is_new = make_nonce().encode(), b"0-0", True
         self._link.look(_RESET, self._keys, self._era_name)
         self._entries.clear()
         self._number = self.dropped = 0
         self.era += 1
+
+    def _drop(self) -> None:
+        """Forget what was not told yet, and all counts."""
+        self._unsent.clear()
+        self._carried = None
+        for tally in self.tallies:
+            tally.hold({})
 
     def _take_in(self, packed: bytes) -> None:
         is_entry, *fields = ormsgpack.unpackb(packed)
