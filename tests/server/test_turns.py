@@ -116,16 +116,18 @@ def test_of_accepts_that_race_through_both_exactly_one_wins_in_each_world(twins:
         assert Counter(heard[place :: len(names)]) == {200: 1, 409: 3}
 
 
-def test_of_those_that_make_a_world_at_once_one_makes_it(twins: list[Twin], names: list[str]) -> None:
-    for twin in twins:
-        twin.stop()
-        for world in names * 2:
-            twin.send(world, ("POST", "/_tasktwin/worlds", {"name": world}, {}))
-    for twin in twins:
-        twin.go_on()
-    heard = [answers[0].status for twin in twins for answers in twin.heard()]
-    for place in range(len(names)):
-        assert Counter(heard[place :: len(names)]) == {201: 1, 409: 3}
+def test_of_those_that_make_or_delete_a_world_at_once_one_does_it(twins: list[Twin], names: list[str]) -> None:
+    for method, expected in (("POST", {201: 1, 409: 3}), ("DELETE", {204: 1, 404: 3})):
+        for twin in twins:
+            twin.stop()
+            for world in names * 2:
+                target = "/_tasktwin/worlds" if method == "POST" else f"/_tasktwin/worlds/{world}"
+                twin.send(world, (method, target, {"name": world} if method == "POST" else None, {}))
+        for twin in twins:
+            twin.go_on()
+        heard = [answers[0].status for twin in twins for answers in twin.heard()]
+        for place in range(len(names)):
+            assert Counter(heard[place :: len(names)]) == expected
 
 
 def test_of_writes_that_were_undone_and_done_again_nothing_is_left(twins: list[Twin], names: list[str]) -> None:

@@ -85,8 +85,9 @@ def get_world(call: Call) -> Response:
 
 def delete_world(call: Call) -> Response:
     """Forget a world."""
-    _existing(call, call.read.path["name"])
-    call.worlds.delete(call.read.path["name"])
+    name = _existing(call, call.read.path["name"]).name
+    if not call.worlds.delete(name):
+        raise ProblemError(404, f"the world {name!r} was deleted a moment ago")
     return Response(status_code=204)
 
 
