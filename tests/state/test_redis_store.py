@@ -205,6 +205,28 @@ def test_of_commits_that_are_sent_together_those_that_came_second_are_undone() -
     assert [held(store) for store in own] == [held(store) for store in others]
 
 
+def test_a_commit_that_redis_refuses_fails_alone() -> None:
+    others = [several(1)[0] for _ in range(3)]
+    link = RedisLink(redis_server.url())
+    own = [RedisStore(CommitLog(link, each.shared.name)) for each in others]
+    for store in own:
+        store.begin()
+        store.put("task", "a", {"id": "a"})
+    strict = others[1].shared.keys[1]
+    link.ask("LPUSH", f"{strict}-none", "no number")
+    link.ask("RENAME", f"{strict}-none", strict)
+    promises = [store.promise() for store in own]
+    assert [each.wait() for each in promises[::2] if each] == [True, True]
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match="Redis refuses: "):
+            promises[1] and promises[1].wait()
+    link.ask("SET", strict, 1)
+    assert [store.get("task", "a") is None for store in own] == [False, True, False]
+    assert [held(store) for store in own] == [held(store) for store in others]
+    own[1].put("task", "b", {"id": "b"})
+    assert held(own[1]) == held(others[1])
+
+
 @pytest.mark.parametrize("before", range(MOST_UNREAD - 2, MOST_UNREAD + 3))
 def test_what_came_of_a_commit_is_known_however_much_was_told_before_it(before: int) -> None:
     one, other = several(2)

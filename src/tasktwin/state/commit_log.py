@@ -7,7 +7,7 @@ these operations is one script or command, so that it is done wholly or not at a
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from tasktwin.errors import ConflictError, GoneError
+from tasktwin.errors import ConflictError, GoneError, UnavailableError
 from tasktwin.state.ids import make_nonce
 from tasktwin.state.redis_link import RedisLink, Script
 
@@ -161,18 +161,18 @@ class CommitLog:
         """Whether this word is that of the world that was looked at last; ``None`` is that of none."""
         return life == self._life
 
-    def append(self, expected: int, ops: bytes, token: str, heard: Callable[[int], None]) -> None:
-        """Have a commit written; ``heard`` is told its number. ``expected`` is the version that it rests on.
+    def append(self, expected: int, ops: bytes, token: str, heard: Callable[[int | UnavailableError], None]) -> None:
+        """Have a commit written; ``heard`` is told its number, or that Redis refused it. ``expected`` is the version that it rests on.
 
         The number is 0 when others wrote behind that version what rests on one too, and -1 if the world was deleted.
         """
         self.link.tell(_APPEND, self._places, self._life, expected, ops, token, heard=heard)
 
     def carry(self, ops: bytes, token: str, heard: Callable[[int], None]) -> None:
-        """Have a commit written that rests on nothing; ``heard`` is told its number, -1 if the world was deleted."""
+        """Have a commit written that rests on nothing; ``heard`` is told its number, -1 if there is none."""
 
-        def hear(answer: bytes | None) -> None:
-            heard(-1 if answer is None else _number(answer))
+        def hear(answer: bytes | UnavailableError | None) -> None:
+            heard(_number(answer) if isinstance(answer, bytes) else -1)
 
         self.link.say("XADD", self.keys[2], "NOMKSTREAM", "0-*", "c", ops, "t", token, heard=hear)
 

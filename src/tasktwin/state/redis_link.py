@@ -31,7 +31,7 @@ MOST_UNREAD: Final = 1_000
 """So many answers are left unread before they are waited for."""
 
 Heard = Callable[[Any], None]
-"""Told what Redis answered."""
+"""Told what Redis answered, an ``UnavailableError`` if it refused; never if it was lost before."""
 
 
 class Script:
@@ -146,11 +146,17 @@ class RedisLink:
     def _hear(self) -> None:
         if self._unsent:
             self._flush()
+        is_refused = False
         while self._unread:
-            answer = self._read()
+            try:
+                answer = self._read()
+            except ResponseError as error:  # which is about this alone
+                answer, is_refused = UnavailableError(f"Redis refuses: {error}"), True
             heard = self._unread.popleft()
             if heard:
                 heard(answer)
+        if is_refused:
+            self.close()  # it may be another one that takes it, or one that has forgotten the scripts
 
     def close(self) -> None:
         """Leave. The next question connects anew."""

@@ -42,27 +42,31 @@ Carry: TypeAlias = Callable[[bytes, str, Heard], None]
 
 
 class Promise:
-    """A commit that was sent. ``made`` says what came of it, once Redis was heard; for ever nothing if Redis was lost before."""
+    """A commit that was sent. ``made`` says what came of it, once Redis was heard; for ever nothing if it failed."""
 
-    __slots__ = ("_is_lost", "_store", "_undo", "made")
+    __slots__ = ("_failure", "_store", "_undo", "made")
 
     def __init__(self, store: "RedisStore", undo: list[Undo]) -> None:
         self._store = store
         self._undo = undo
-        self._is_lost = False
+        self._failure = ""
         self.made: bool | None = None
 
     def wait(self) -> bool:
         """Whether it was made; if not, all of it is undone. Raises ``UnavailableError`` if that is not known; then too."""
-        if self.made is None and not self._is_lost:
+        if self.made is None and not self._failure:
             with suppress(UnavailableError):  # perhaps it was this that was answered last
                 self._store.shared.link.hear()
-            if self.made is None:
-                self._is_lost = True
-                self._store.settle(self._undo)
+        if self.made is None and not self._failure:
+            self.fail("Redis was lost before it answered")
         if self.made is None:
-            raise UnavailableError("Redis was lost before it answered")
+            raise UnavailableError(self._failure)
         return self.made
+
+    def fail(self, why: str) -> None:
+        """It counts as not made."""
+        self._failure = why
+        self._store.settle(self._undo)
 
     def settle(self, *, made: bool) -> None:
         """It is known what came of it."""
@@ -284,7 +288,10 @@ class RedisStore(MemoryStore):
             return None
         promise = Promise(self, undo)
 
-        def heard(number: int) -> None:
+        def heard(number: int | UnavailableError) -> None:
+            if isinstance(number, UnavailableError):
+                promise.fail(str(number))
+                return
             if number > 0:
                 self._follow(number, own)
             else:
