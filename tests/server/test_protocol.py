@@ -1,16 +1,18 @@
 """Requests behind a stream on one connection: the stream goes on, and the twin sees when the client leaves."""
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 from tests.provider.small import write
 from tests.server.front import connect, message, read_all, serving
 
-from tasktwin.server.protocol import MOST_QUEUED
+from tasktwin.server.protocol import MOST_QUEUED, Halt
 
 WATCH = message("GET", "/jobs/j1/events", [("Authorization", "Bearer ann-token")])
 LOOK = message("GET", "/jobs/j1", [("Authorization", "Bearer ann-token")])
@@ -99,3 +101,20 @@ def test_garbage_behind_a_stream_leaves_no_stream_open(origin: str) -> None:
         wire.sendall(b"XYZ\r\n\r\n")
         read_all(wire)
     assert closings(origin) == ["stream closed: the client left"]
+
+
+def test_of_those_who_waited_for_one_another_one_that_fails_is_told_of_and_the_others_go_on() -> None:
+    done: list[str] = []
+    told: list[Any] = []
+
+    async def end() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context["exception"]))
+        halt = Halt()
+        for each in (lambda: done.append("first"), lambda: 1 / 0, lambda: done.append("last")):
+            halt.hold(each)
+        halt.end()
+        assert not halt
+
+    asyncio.run(end())
+    assert done == ["first", "last"]
+    assert [type(each) for each in told] == [ZeroDivisionError]

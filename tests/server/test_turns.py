@@ -3,6 +3,7 @@
 A process that is stopped finds all at once what was sent to it meanwhile.
 """
 
+import asyncio
 import contextlib
 import re
 import select
@@ -11,8 +12,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from threading import Thread
 from typing import Any
@@ -24,6 +26,9 @@ from tests.server.front import ADA, ALICE, ALICES_TASK, BOB, TASK, TASKS, servin
 from tests.server.several import address
 from tests.server.stopped import Asked, Twin
 from tests.state import redis_server
+
+from tasktwin.server.application import create_app
+from tasktwin.state.redis_link import RedisLink
 
 SKILL = "20000000-0000-4000-8000-000000000002"
 """Bob's."""
@@ -250,6 +255,34 @@ def test_a_commit_that_redis_never_saw_is_refused_and_leaves_nothing(together: i
             twin.send(world, post("seen", key))
         twin.go_on()
         assert [answer.headers["tasktwin-reason"] for (answer,) in twin.heard()] == ["state"] * together
+
+
+def test_all_go_on_though_it_cannot_be_heard_what_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    (app,) = create_app("uumit", store=address()).apps
+    turns, done, told = app.turns, [], []
+    assert turns
+
+    async def request() -> None:
+        await turns.begin(app.worlds.get())
+        await turns.committed()
+        await turns.over()
+        done.append("answered")
+
+    def go_on(answering: Coroutine[Any, Any, None]) -> None:
+        with contextlib.suppress(StopIteration):
+            answering.send(None).hold(partial(go_on, answering))
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: told.append(context["exception"]))
+        monkeypatch.setattr(RedisLink, "hear", lambda _link: 1 / 0)
+        for _ in range(2):
+            loop.call_soon(go_on, request())
+        await asyncio.sleep(0.05)
+
+    asyncio.run(run())
+    assert done == ["answered"] * 2
+    assert [type(each) for each in told] == [ZeroDivisionError]
 
 
 def test_whoever_wished_to_wait_is_answered_though_others_were_first(twins: list[Twin], names: list[str]) -> None:

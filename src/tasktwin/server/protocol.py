@@ -68,10 +68,14 @@ class Halt:
         self._waiting.append(go_on)
 
     def end(self) -> None:
-        """Let all go on that wait."""
+        """Let all go on that wait. What goes wrong with one of them is told where that of any callback is."""
         waiting, self._waiting = self._waiting, []
         for go_on in waiting:
-            go_on()
+            try:
+                go_on()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others have nothing to do with it
+                told = {"message": "a request that waited for others failed", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(told)
 
 
 class Cycle(RequestResponseCycle):

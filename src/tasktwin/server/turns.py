@@ -68,11 +68,15 @@ class Turns:
                 look(world.store for world in worlds)
             self._read.end()
             if self._committed:
-                with suppress(UnavailableError):  # as above: it is asked what came of each commit
-                    self._link.hear()
-                self._committed.end()
+                self._hear_and_end(self._committed)  # as above: it is asked what came of each commit
         finally:
             self._is_open = False
-            with suppress(UnavailableError):  # then it is lost: what has to be known was waited for
+            self._hear_and_end(self._answered)  # what is lost now is lost: what has to be known was waited for
+
+    def _hear_and_end(self, halt: Halt) -> None:
+        """Have what was told carried out; then all go on that wait for it, whatever came of it."""
+        try:
+            with suppress(UnavailableError):
                 self._link.hear()
-            self._answered.end()
+        finally:
+            halt.end()
