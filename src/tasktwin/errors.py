@@ -10,6 +10,7 @@
     ├── ConflictError    somebody else, who shares the world, was first: nothing was done, do it again
     ├── GoneError        somebody else, who shares the world, deleted it
     └── UnavailableError the store that is shared does not answer
+        └── DeniedError      it does not let us
 
 What a check finds in a request or a response is a value (``contract.Violation``), not an exception.
 """
@@ -99,3 +100,7 @@ class GoneError(TasktwinError):
 
 class UnavailableError(TasktwinError):
     """The store that is shared does not answer. Whether the last write was made is not known; what was told before stands."""
+
+
+class DeniedError(UnavailableError):
+    """The store that is shared does not let us: it wants another password, or permits too little."""

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +111,9 @@ def test_of_those_who_waited_for_one_another_one_that_fails_is_told_of_and_the_o
     async def end() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context["exception"]))
         halt = Halt()
-        for each in (lambda: done.append("first"), lambda: 1 / 0, lambda: done.append("last")):
-            halt.hold(each)
+        halt.hold(lambda: done.append("first"))
+        halt.hold(partial(divmod, 1, 0))
+        halt.hold(lambda: done.append("last"))
         halt.end()
         assert not halt
 

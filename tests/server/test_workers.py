@@ -14,9 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
+from uuid import uuid4
 
 import httpx2
 import pytest
+import redis
 from tests.server.front import ALICE, BOB, TASK, TASKS, serving
 from tests.server.several import address
 from tests.state import redis_server
@@ -140,7 +142,7 @@ class Load:
 
 def test_nothing_that_was_answered_is_lost_when_a_worker_and_then_redis_are_killed() -> None:
     folder, port = tempfile.mkdtemp(), redis_server.free_port()
-    redis = redis_server.start(port, folder, *DURABLE)
+    store = redis_server.start(port, folder, *DURABLE)
     options = ("--workers", "2", "--store", address(port), "--quiet", "--limits", "off")
     with serving("uumit", *options) as (url, process):
         first = until_all_answer(url, process)
@@ -152,10 +154,10 @@ def test_nothing_that_was_answered_is_lost_when_a_worker_and_then_redis_are_kill
             second = until_all_answer(url, process)
             assert first[0] not in second
             assert first[1] in second
-            redis.kill()
-            redis.wait()
+            store.kill()
+            store.wait()
             time.sleep(0.3)
-            redis = redis_server.start(port, folder, *DURABLE)
+            store = redis_server.start(port, folder, *DURABLE)
             load.goes_on()
         told = httpx2.get(f"{url}/_tasktwin/state/task?limit=10000")
         assert told.status_code == 200, told.text
@@ -164,8 +166,8 @@ def test_nothing_that_was_answered_is_lost_when_a_worker_and_then_redis_are_kill
         assert len(set(load.made)) == len(load.made)
         assert set(load.statuses) <= {200, 503}, load.statuses
         assert load.statuses[503], "Redis was gone, so somebody was told so"
-    redis.kill()
-    redis.wait()
+    store.kill()
+    store.wait()
     shutil.rmtree(folder)
 
 
@@ -229,8 +231,11 @@ def test_workers_whose_data_went_bad_are_not_started_for_ever(tmp_path: Path) ->
         (("--store", "http://x"), "no address of a Redis"),
         (("--store", "redis://127.0.0.1:1", "--reload"), "does not go with"),
         (("--workers", "0"), "1<=x<=64"),
+        (("--workers", "-1"), "1<=x<=64"),
+        (("--host", "nowhere.invalid"), "Give an address of this machine with --host"),
+        (("--host", "192.0.2.1"), "Give an address of this machine with --host"),
     ],
-    ids=["no store", "no address", "reload", "none"],
+    ids=["no store", "no address", "reload", "none", "less than none", "no host", "another's host"],
 )
 def test_what_does_not_go_together_is_told(options: tuple[str, ...], told: str) -> None:
     command = [sys.executable, "-m", "tasktwin", "serve", "uumit", "--port", "0", *options]
@@ -249,4 +254,46 @@ def test_a_redis_that_is_not_there_is_told_at_the_start() -> None:
         process.terminate()
         _, errors = process.communicate(timeout=20)
     assert "warning: Redis does not answer" in errors
-    assert "requests are answered with 503" in errors
+    assert "refused. Until that is mended, requests are answered with 503" in errors
+
+
+RULES = {
+    "INFO": "-info",
+    "scripts": "-eval -evalsha -script",
+    "keys": "resetkeys ~other:*",
+    "channels": "resetchannels",
+}
+
+
+@pytest.mark.parametrize("denied", [*RULES, "password"])
+def test_a_user_whom_redis_does_not_let_is_told_what_is_needed_unless_it_can_do_without(denied: str) -> None:
+    user = uuid4().hex
+    with redis.Redis.from_url(redis_server.url()) as store:
+        store.execute_command(
+            "ACL", "SETUSER", user, "on", ">right", "~*", "&*", "+@all", *RULES.get(denied, "").split()
+        )
+    password = "wrong" if denied == "password" else "right"
+    shared = address().replace("//", f"//{user}:{password}@")
+    command = [sys.executable, "-m", "tasktwin", "serve", "uumit", "--port", "0", "--quiet", "--store", shared]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        status = httpx2.post(url + TASKS, json=TASK, headers=ALICE).status_code if url else 0
+        if url:
+            process.terminate()
+        _, errors = process.communicate(timeout=20)
+    if denied == "INFO":
+        assert (status, errors) == (200, "")
+    else:
+        assert (url, process.returncode) == ("", 2)
+        assert "--store redis://USER:PASSWORD@HOST:PORT" in errors
+        assert "right" not in errors
+
+
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_workers_share_an_address_of_ipv6_too(host: str) -> None:
+    with serving("uumit", "--host", host, "--workers", "2", "--store", address(), "--quiet") as (url, process):
+        assert url.startswith(f"http://[{host}]:")
+        until_all_answer(url, process)
+        seen = {httpx2.get(url + TASKS, headers=ALICE).status_code for _ in range(20)}
+        assert seen == {200}

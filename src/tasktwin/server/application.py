@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from tasktwin import __version__
 from tasktwin.behaviour.worlds import Plan, Worlds
-from tasktwin.errors import MisuseError, UnavailableError
+from tasktwin.errors import DeniedError, MisuseError, UnavailableError
 from tasktwin.exchange.pipeline import Pipeline, Responses
 from tasktwin.provider import Provider, load
 from tasktwin.server.asgi import App, Receive, Scope, Send
@@ -57,11 +57,18 @@ class Application:
 
     def trouble(self) -> str:
         """What is wrong with the store that is shared; "" if nothing is. Raises ``MisuseError`` if that will not pass."""
+        if self.link is None:
+            return ""
         try:
-            if self.link:
-                self.link.check()
+            self.link.check()
+            for app in self.apps:
+                app.worlds.get().agree(lambda: None)
+        except DeniedError as error:
+            raise MisuseError(
+                f"{_unended(error)}. Name one that may: --store redis://USER:PASSWORD@HOST:PORT, with all commands, and keys and channels that begin with tasktwin:"
+            ) from None
         except UnavailableError as error:
-            return f"{str(error).removesuffix('.')}. Until it does, requests are answered with 503"
+            return f"{_unended(error)}. Until that is mended, requests are answered with 503"
         return ""
 
     def close(self) -> None:
@@ -182,6 +189,11 @@ def _provider_app(provider: Provider, prefix: str, common: _Common) -> ProviderA
     hub = Hub(common.patience, common.herald)
     control = Control(pipeline, worlds, hub, prefix, common.token)
     return ProviderApp(pipeline, worlds, control, prefix, hub, common.cors, common.turns)
+
+
+def _unended(error: Exception) -> str:
+    """What it says, without the full stop that it may end with."""
+    return str(error).rstrip(".")
 
 
 def _landing(apps: Sequence[ProviderApp], *, has_token: bool) -> App:

@@ -6,6 +6,7 @@ whether the first one was carried out is not known.
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha1
 from itertools import count
 from typing import Any, Final
@@ -13,9 +14,15 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from hiredis import pack_command
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError, TimeoutError  # noqa: A004 - it is one of Redis
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+    TimeoutError,  # noqa: A004 - it is one of Redis
+)
 
-from tasktwin.errors import MisuseError, UnavailableError
+from tasktwin.errors import DeniedError, MisuseError, UnavailableError
 from tasktwin.state.clock import elapsed
 
 OLDEST: Final = 7
@@ -90,7 +97,12 @@ class RedisLink:
         return answers
 
     def check(self) -> None:
-        """Raises ``MisuseError`` for a Redis that is too old, and ``UnavailableError``."""
+        """Raises ``MisuseError`` for a Redis that is too old, if it may be known, and ``UnavailableError``."""
+        with suppress(DeniedError):
+            self._check_version()
+        self.ask("PUBLISH", f"tasktwin:{self.prefix}", "")  # what a script wrote stays, also if it may not be told then
+
+    def _check_version(self) -> None:
         told = self.ask("INFO", "server").decode()
         version = told.partition("redis_version:")[2].split()[0]
         if int(version.partition(".")[0]) < OLDEST:
@@ -173,6 +185,9 @@ class RedisLink:
             raise UnavailableError("Redis did not answer in time a moment ago")
         try:
             return work()
+        except (AuthenticationError, NoPermissionError) as error:
+            self.close()
+            raise DeniedError(f"Redis denies it: {error}") from error
         except ResponseError as error:
             self.close()
             raise UnavailableError(f"Redis refuses: {error}") from error
