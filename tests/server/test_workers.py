@@ -19,7 +19,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 import redis
-from tests.server.front import ALICE, BOB, TASK, TASKS, serving
+from tests.server.front import ALICE, BOB, TASK, TASKS, connect, message, read_all, replies, serving
 from tests.server.several import address
 from tests.state import redis_server
 
@@ -191,6 +191,66 @@ def test_told_to_stop_all_stop(signum: signal.Signals) -> None:
         process.send_signal(signum)
         assert process.wait(timeout=20) == (130 if signum is signal.SIGINT else 0)
         assert not [each for each in workers if Path(f"/proc/{each}").exists()]
+
+
+@pytest.fixture
+def frail() -> Iterator["tuple[int, subprocess.Popen[bytes]]"]:
+    """The port and the process of a Redis that may be stopped."""
+    folder, port = tempfile.mkdtemp(), redis_server.free_port()
+    store = redis_server.start(port, folder)
+    yield port, store
+    store.kill()
+    store.wait()
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("whom", ["all", "a worker"])
+def test_whoever_is_told_to_stop_while_redis_hangs_answers_first(
+    frail: "tuple[int, subprocess.Popen[bytes]]", whom: str
+) -> None:
+    port, store = frail
+    with serving("uumit", "--workers", "2", "--store", address(port), "--quiet") as (url, process):
+        workers = until_all_answer(url, process)
+        for _ in range(20):  # of so many each has some
+            httpx2.get(f"{url}/_tasktwin/health")
+        store.send_signal(signal.SIGSTOP)
+        wires = [connect(url) for _ in range(20)]
+        for wire in wires:
+            wire.settimeout(20)
+            wire.sendall(message("GET", TASKS, [*ALICE.items(), ("Connection", "close")]))
+        time.sleep(0.3)
+        if whom == "all":
+            process.terminate()
+            assert process.wait(timeout=8) == 0
+        else:
+            os.kill(workers[0], signal.SIGTERM)
+        heard = [read_all(wire) for wire in wires]
+        for wire in wires:
+            wire.close()
+        assert [[each.status for each in replies(raw)] for raw in heard] == [[503]] * 20
+        store.send_signal(signal.SIGCONT)
+        late = time.monotonic() + 20
+        while whom == "a worker" and workers[0] in until_all_answer(url, process):
+            assert time.monotonic() < late
+
+
+def test_a_redis_that_hangs_loses_nothing_that_was_answered(frail: "tuple[int, subprocess.Popen[bytes]]") -> None:
+    port, store = frail
+    options = ("--workers", "2", "--store", address(port), "--quiet", "--limits", "off")
+    with serving("uumit", *options) as (url, process):
+        until_all_answer(url, process)
+        load = Load(url)
+        with load.running():
+            for seconds in (0.5, 3):
+                load.goes_on()
+                store.send_signal(signal.SIGSTOP)
+                time.sleep(seconds)
+                store.send_signal(signal.SIGCONT)
+            load.goes_on()
+        rows = {row["id"] for row in httpx2.get(f"{url}/_tasktwin/state/task?limit=10000").json()["items"]}
+        assert set(load.made) <= rows
+        assert len(set(load.made)) == len(load.made)
+        assert (set(load.statuses), load.cut) == ({200, 503}, 0)
 
 
 def test_workers_whose_data_went_bad_are_not_started_for_ever(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tasktwin.errors import MisuseError, TasktwinError
 from tasktwin.server.run import GRACE, run
 from tasktwin.server.serving import Serving
 from tasktwin.state import elapsed
+from tasktwin.state.redis_link import PATIENCE
 
 LOOK: Final = 0.2
 """Seconds after which a dead worker is noticed at the latest."""
@@ -25,6 +26,9 @@ MOST_DEATHS: Final = 5
 """So many workers may die within ``SPAN`` seconds; then something is wrong that does not pass."""
 
 SPAN: Final = 10.0
+
+LONGEST_END: Final = GRACE + 2 * PATIENCE + 1
+"""Seconds that workers have to end: Redis may let them wait before open requests are given time, and behind that."""
 
 
 def run_workers(serving: Serving, listeners: Sequence[socket.socket]) -> None:
@@ -71,7 +75,7 @@ def _end(workers: Sequence[BaseProcess]) -> None:
     """Let them end, and make them if they do not."""
     for worker in workers:
         worker.terminate()
-    until = elapsed() + GRACE + 1
+    until = elapsed() + LONGEST_END
     for worker in workers:
         worker.join(max(0.0, until - elapsed()))
         if worker.is_alive():
