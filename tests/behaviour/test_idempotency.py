@@ -2,14 +2,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from tests.behaviour.jobs import HOUR, world
+from tests.behaviour.jobs import HOUR, world, worlds
 from tests.provider.small import edited, write
+from tests.state import redis_server
 
 from tasktwin import Twin
+from tasktwin.behaviour import shared_world
 from tasktwin.behaviour.idempotency import find_key
 from tasktwin.behaviour.lifecycle import Provenance
 from tasktwin.behaviour.rules import Idempotency
 from tasktwin.exchange.twin import Answer
+from tasktwin.state.clock import machine_now
 from tasktwin.wire import Json
 
 RULE = Idempotency("idempotency-key", frozenset({"POST"}), {"createJob": "key"}, 1, Provenance("stated", "D"))
@@ -100,3 +103,21 @@ def test_a_key_that_runs_out_is_no_transition(tmp_path: Path) -> None:
     assert world(tmp_path).advance(100 * HOUR) != []
     twin = Twin(str(tmp_path / "jobs"), seeds="empty", **NOW)  # type: ignore[arg-type]
     assert twin.advance(hours=100) == []
+
+
+def test_keys_of_those_who_died_are_let_go_when_the_next_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TASKTWIN_STORE", redis_server.url())
+    found = worlds(tmp_path).get()
+    now = machine_now()
+
+    def hold(key: str, later: int) -> list[str]:
+        monkeypatch.setattr(shared_world, "machine_now", lambda: now + later)
+        found.agree(lambda: found.running.update({key: "of a request"}))
+        return list(found.running)
+
+    assert hold("a", 0) == ["a"]
+    assert hold("b", 1) == ["a", "b"]
+    assert hold("c", shared_world.HELD) == ["a", "b", "c"]
+    assert hold("d", shared_world.HELD + 2) == ["c", "d"]

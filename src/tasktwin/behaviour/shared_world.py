@@ -377,7 +377,10 @@ class _Running(MutableMapping[str, str]):
         return str(row["fingerprint"])
 
     def __setitem__(self, key: str, fingerprint: str) -> None:
-        self._store.put(RUNNING, key, {"id": key, "fingerprint": fingerprint, "until": machine_now() + HELD})
+        now = machine_now()
+        while (oldest := self._store.first(Query(RUNNING))) and oldest["until"] < now:
+            self._store.delete(RUNNING, oldest["id"])  # whoever held it would have let it go
+        self._store.put(RUNNING, key, {"id": key, "fingerprint": fingerprint, "until": now + HELD})
 
     def __delitem__(self, key: str) -> None:
         if not self._store.delete(RUNNING, key):
