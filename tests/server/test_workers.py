@@ -292,8 +292,8 @@ def test_workers_whose_data_went_bad_are_not_started_for_ever(tmp_path: Path) ->
         (("--store", "redis://127.0.0.1:1", "--reload"), "does not go with"),
         (("--workers", "0"), "1<=x<=64"),
         (("--workers", "-1"), "1<=x<=64"),
-        (("--host", "nowhere.invalid"), "Give an address of this machine with --host"),
-        (("--host", "192.0.2.1"), "Give an address of this machine with --host"),
+        (("--host", "nowhere.invalid"), "Choose an address of this machine with --host"),
+        (("--host", "192.0.2.1"), "Choose an address of this machine with --host"),
     ],
     ids=["no store", "no address", "reload", "none", "less than none", "no host", "another's host"],
 )

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 GRACE = 3
 """Seconds that open requests have when the twin is told to stop."""
 
-TAKING_IN = 0.1
-"""Seconds for which a twin that is told to stop takes in what had come before: it may have had no time for it."""
+TAKING_IN = 0.05
+"""Seconds for which a twin that is told to stop takes in who had come before, and then what they ask: it may have had no time."""
 
 BACKLOG = 2048
 """Connections may come from the moment the base URL is printed; so many wait until they are accepted."""
@@ -148,6 +148,9 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop."""
+        await asyncio.sleep(TAKING_IN)
+        for server in self.servers:
+            server.close()
         await asyncio.sleep(TAKING_IN)
         application = self.config.app
         assert isinstance(application, Application)
