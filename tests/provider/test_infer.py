@@ -72,7 +72,7 @@ def test_a_refusal_is_a_problem_although_the_document_declares_none(folder: Path
     answer = Twin(str(folder)).request("GET", "/v1/todos/7")
     assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")
     assert answer.json() == {
-        "type": "about:blank", "title": "not_found", "status": 404, "detail": "there is no such todo",
+        "type": "about:blank", "title": "Not Found", "status": 404, "detail": "there is no such todo",
     }  # fmt: skip
 
 

@@ -67,6 +67,13 @@ def test_what_breaks_it_is_told_with_its_place(body: object, media: str, status:
     assert found[0].goes_on
 
 
+def test_a_body_that_the_document_does_not_describe_is_a_note() -> None:
+    (found,) = judged("DELETE", "/jobs/j1", 204, {"gone": True})
+    assert "this response has no body" in found.title
+    assert found.basis.severity == "note"
+    assert "does not say" in found.basis.text
+
+
 def test_many_rows_with_one_fault_are_one_mismatch() -> None:
     rows = [{**JOB, "id": n, "title": None} for n in range(30)]
     found = judged("GET", "/jobs", 200, {"items": rows, "total": 30, "more": False})

@@ -1,6 +1,7 @@
 """What a provider does with every request, whatever the operation: who calls, how refusals look, keys, limits, storage."""
 
 from collections.abc import Iterable
+from http import HTTPStatus
 
 from tasktwin.behaviour.asked import Dialect
 from tasktwin.behaviour.condition import ALWAYS
@@ -24,7 +25,8 @@ from tasktwin.errors import DataError, Problem
 from tasktwin.provider.resolver import UNTOLD, Data, Resolver, parse_provenance
 from tasktwin.wire import Json
 
-PROBLEM_SHAPE = {"type": "about:blank", "title": "$error#/kind", "status": "$error#/status", "detail": "$error#/detail"}
+# RFC 9457 §4.2.1: of "about:blank" the title is the status's own phrase.
+PROBLEM_SHAPE = {"type": "about:blank", "title": "$error#/title", "status": "$error#/status", "detail": "$error#/detail"}
 
 COUNTED: dict[str, Json] = {"caller": {"$first": ["$principal#/name", "$address"]}, "address": "$address"}
 """Who is counted, in the words of `per`."""
@@ -75,7 +77,7 @@ class PolicyBuilder(Resolver):
     def _errors(self) -> ErrorTable:
         spec = self.data.get("errors", {})
         answers = {
-            kind: ErrorAnswer(kind, status, {}, compile_template(meaning), UNTOLD)
+            kind: ErrorAnswer(kind, status, {"title": HTTPStatus(status).phrase}, compile_template(meaning), UNTOLD)
             for kind, (status, meaning) in ENGINE_KINDS.items()
         }
         for kind, each in self.kinds.items():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from tasktwin.behaviour.lifecycle import Provenance
 from tasktwin.contract import Match, Operation, Violation
 from tasktwin.contract.event import EVENT_STREAM
 from tasktwin.provider import Provider
@@ -11,6 +12,10 @@ from tasktwin.suite.story.compare import general
 from tasktwin.suite.story.judge import Mismatch, short
 from tasktwin.suite.traffic import Reply, Request
 from tasktwin.wire import Json, loads
+
+BODYLESS = Provenance(
+    "assumed", "the document describes no body of this answer, and does not say either that it has none"
+)
 
 
 def mismatches(provider: Provider, request: Request, reply: Reply) -> Iterator[Mismatch]:
@@ -72,7 +77,8 @@ def _decoded(reply: Reply) -> Json:
 def _mismatch(provider: Provider, operation: str, reply: Reply, violation: Violation, more: int = 0) -> Mismatch:
     pointer = general(violation.pointer)
     place = "" if violation.keyword in {"status", "media-type", "json"} else pointer
-    mark = certainty.answer_mark(provider, operation, reply.status, place)
+    is_left_out = violation.keyword == "media-type" and violation.expected == []
+    mark = BODYLESS if is_left_out else certainty.answer_mark(provider, operation, reply.status, place)
     basis: Basis = certainty.basis_of(provider, mark, f"{operation} {reply.status}{place}")
     where = f" at {pointer}" if pointer else ""
     return Mismatch(
