@@ -26,7 +26,12 @@ from tasktwin.provider.resolver import UNTOLD, Data, Resolver, parse_provenance
 from tasktwin.wire import Json
 
 # RFC 9457 §4.2.1: of "about:blank" the title is the status's own phrase.
-PROBLEM_SHAPE = {"type": "about:blank", "title": "$error#/title", "status": "$error#/status", "detail": "$error#/detail"}
+PROBLEM_SHAPE = {
+    "type": "about:blank",
+    "title": "$error#/title",
+    "status": "$error#/status",
+    "detail": "$error#/detail",
+}
 
 COUNTED: dict[str, Json] = {"caller": {"$first": ["$principal#/name", "$address"]}, "address": "$address"}
 """Who is counted, in the words of `per`."""
