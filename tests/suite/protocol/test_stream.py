@@ -74,7 +74,7 @@ def backwards() -> Wrap:
     return rewritten(change)
 
 
-def found(deployment: tuple[str, str], wrap: Wrap, patience: float = 0.6) -> list[Finding]:
+def found(deployment: tuple[str, str], wrap: Wrap, patience: float = 1.5) -> list[Finding]:
     provider, operation = deployment
     with streamed(provider, wrap) as url:
         return list(looked_at(stream, provider, url, (operation,), patience).findings)
