@@ -104,13 +104,15 @@ class Engine:
         finally:
             stream.stop()
             stream.generator.close()
-        if self.transport.ended is not None:
-            raise self.transport.ended
-        if interrupted:
-            raise KeyboardInterrupt
-        if context.control.has_reached_time_limit:
+        ended, left = self.transport.ended, self.run.target.budget.left
+        by_engine = ended is None and not interrupted and context.control.has_reached_time_limit
+        if by_engine or (isinstance(ended, SpentError) and left <= 0):  # who of the two saw it first is chance
             self.is_short = True
             self.run.skip(self.phase, unit, "its share of the time was over before all was sent")
+        if ended is not None:
+            raise ended
+        if interrupted:
+            raise KeyboardInterrupt
 
     def only(self, *operations: Operation) -> BaseSchema:
         """The schema with these operations."""
