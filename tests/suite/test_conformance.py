@@ -1,10 +1,12 @@
 """Whether an answer keeps the contract: told once for each place, with what it contradicts."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.suite.market import good
 
+from tasktwin.provider import load
 from tasktwin.suite.conformance import mismatches
 from tasktwin.suite.story.judge import Mismatch
 from tasktwin.suite.traffic import Reply, Request
@@ -67,11 +69,20 @@ def test_what_breaks_it_is_told_with_its_place(body: object, media: str, status:
     assert found[0].goes_on
 
 
-def test_a_body_that_the_document_does_not_describe_is_a_note() -> None:
-    (found,) = judged("DELETE", "/jobs/j1", 204, {"gone": True})
+@pytest.mark.parametrize(("status", "severity"), [("202", "note"), ("204", "failure")], ids=["may have one", "never"])
+def test_a_body_that_the_document_does_not_describe_is_a_note_where_there_may_be_one(
+    status: str, severity: str, tmp_path: Path
+) -> None:
+    document = {
+        "openapi": "3.1.0", "info": {"title": "T", "version": "1"},
+        "paths": {"/things": {"post": {"operationId": "makeThing", "responses": {status: {"description": "Done."}}}}},
+    }  # fmt: skip
+    (tmp_path / "openapi.yaml").write_bytes(dumps(document))
+    reply = Reply(int(status), {"content-type": JSON}, b"{}")
+    (found,) = mismatches(load(str(tmp_path)), Request("POST", "/things"), reply)
     assert "this response has no body" in found.title
-    assert found.basis.severity == "note"
-    assert "does not say" in found.basis.text
+    assert found.basis.severity == severity
+    assert ("does not say" in found.basis.text) == (severity == "note")
 
 
 def test_many_rows_with_one_fault_are_one_mismatch() -> None:

@@ -13,6 +13,9 @@ from tasktwin.suite.story.judge import Mismatch, short
 from tasktwin.suite.traffic import Reply, Request
 from tasktwin.wire import Json, loads
 
+WITHOUT_BODY = {204, 205, 304}
+"""Answers that never have a body: RFC 9110 §15.3.5, §15.3.6, §15.4.5."""
+
 BODYLESS = Provenance(
     "assumed", "the document describes no body of this answer, and does not say either that it has none"
 )
@@ -77,7 +80,7 @@ def _decoded(reply: Reply) -> Json:
 def _mismatch(provider: Provider, operation: str, reply: Reply, violation: Violation, more: int = 0) -> Mismatch:
     pointer = general(violation.pointer)
     place = "" if violation.keyword in {"status", "media-type", "json"} else pointer
-    is_left_out = violation.keyword == "media-type" and violation.expected == []
+    is_left_out = violation.keyword == "media-type" and violation.expected == [] and reply.status not in WITHOUT_BODY
     mark = BODYLESS if is_left_out else certainty.answer_mark(provider, operation, reply.status, place)
     basis: Basis = certainty.basis_of(provider, mark, f"{operation} {reply.status}{place}")
     where = f" at {pointer}" if pointer else ""
